@@ -1,0 +1,1 @@
+"""The trade of replenishment, pure: demand, forecasts, stock and policies. Knows no clock, file, socket or logger."""

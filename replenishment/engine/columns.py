@@ -1,0 +1,88 @@
+"""What enters the engine: one batch of one topic, or time passing.
+
+Topics are named by role (``orders``, ``inventory``, ``catalog``); real names
+are the shell's business. Every batch carries the rejections that the wire
+already made, so that they are settled in the same turn as the records beside
+them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, TypeAlias
+
+from replenishment.arrays import Int64s, UInt8s
+from replenishment.events import CatalogEntry, InventoryEvent, Rejection
+
+Role: TypeAlias = Literal["orders", "inventory", "catalog"]
+ROLES: tuple[Role, ...] = ("catalog", "inventory", "orders")
+
+
+class LineKind(IntEnum):
+    """What one row of ``OrderColumns`` is."""
+
+    PLACED = 0
+    CANCELLED = 1
+    TIME_PASSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Positions ``[start, end)`` of one topic of the partition; covers holes and rejected records."""
+
+    topic: Role
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderColumns:
+    """Accepted order records in log order; every column is (N,).
+
+    ``offsets`` of the records; ``kinds`` of ``LineKind``; ``keys`` the stock
+    keys (``b""`` for time passing); ``occurred_at`` event times; ``placed_at``
+    the time whose bucket a line counts in (``occurred_at`` except for
+    cancellations); ``units`` at least 1 (0 for time passing); ``prices`` in
+    1/10,000 of the currency unit, -1 where unknown.
+    """
+
+    span: Span
+    rejections: Sequence[Rejection]
+    offsets: Int64s
+    kinds: UInt8s
+    keys: Sequence[bytes]
+    occurred_at: Int64s
+    placed_at: Int64s
+    units: Int64s
+    prices: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryBatch:
+    """Accepted inventory events in log order, ``offsets`` (N,) beside them."""
+
+    span: Span
+    rejections: Sequence[Rejection]
+    offsets: Sequence[int]
+    events: Sequence[InventoryEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogBatch:
+    """Accepted catalog entries in log order; a tombstone is an entry of defaults with ``None`` beside its key."""
+
+    span: Span
+    rejections: Sequence[Rejection]
+    offsets: Sequence[int]
+    keys: Sequence[bytes]
+    entries: Sequence[CatalogEntry | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Silence: seconds that passed since the partition's last batch or tick, at least 0."""
+
+    elapsed_seconds: float
+
+
+Entry: TypeAlias = OrderColumns | InventoryBatch | CatalogBatch | Tick

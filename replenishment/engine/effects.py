@@ -1,0 +1,59 @@
+"""What one turn changes outside: values only, copied out of the state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from replenishment.engine.progress import Progress
+from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested
+
+
+@dataclass(frozen=True, slots=True)
+class RowWrites:
+    """Rows of one table to write whole, and keys to delete.
+
+    ``packed`` holds ``len(keys)`` rows of ``row_bytes`` each, in order; keys
+    are ASCII.
+    """
+
+    table: str
+    row_bytes: int
+    keys: Sequence[bytes]
+    packed: bytes
+    gone: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """How many records of the turn had which outcome; counted once, when the turn is durable."""
+
+    applied: int = 0
+    late_corrected: int = 0
+    late_dropped: int = 0
+    repeated: int = 0
+    unknown_requests: int = 0
+    lost_units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """One turn: applied whole or not at all.
+
+    ``causes`` (one for each restock) is the offset in ``orders`` of the line
+    that made it due, or -1. ``dropped_tables`` are tables of versions no
+    longer served, to unlink. The last three are how many keys and open
+    requests the partition has, and how many of those are past their expiry.
+    """
+
+    progress: Progress
+    writes: Sequence[RowWrites]
+    restocks: Sequence[RestockRequested]
+    causes: Sequence[int]
+    demand: Sequence[DemandClosed]
+    rejections: Sequence[Rejection]
+    withheld: Sequence[OrderWithheld]
+    counts: LineCounts
+    buckets_closed: int = 0
+    dropped_tables: Sequence[str] = ()
+    keys: int = 0
+    open_requests: int = 0
+    expired_requests: int = 0

@@ -1,0 +1,130 @@
+"""Counts, adjustments, receipts and answers into stock and open requests, one event at a time."""
+
+from collections import deque
+from collections.abc import Callable
+from hashlib import blake2b
+
+from replenishment.engine.rows import REMEMBERED_EVENTS
+from replenishment.engine.state import OpenRequest, PartitionState
+from replenishment.engine.turn import Turn
+from replenishment.events import (
+    InventoryEvent,
+    Rejection,
+    RestockAccepted,
+    RestockRejected,
+    RestockShipped,
+    StockAdjusted,
+    StockCounted,
+    StockReceived,
+)
+from replenishment.stock import RequestParts, StockKnowledge, adjusted, counted
+
+Answer = RestockAccepted | RestockRejected | RestockShipped
+
+
+def take_event(state: PartitionState, offset: int, event: InventoryEvent, turn: Turn) -> int | None:
+    """Apply one event; return the row to review, or None if a review does not follow.
+
+    A repeated ``event_id`` of the key changes nothing; an answer that
+    contradicts its request is rejected.
+    """
+    row = state.row_of(event.key)
+    turn.touch(row)
+    turn.count("applied")
+    if _is_repeated(state, row, event.event_id, turn):
+        turn.count("repeated")
+        return None
+    if isinstance(event, StockCounted):
+        return _count(state, row, event)
+    if isinstance(event, StockAdjusted):
+        return _adjust(state, row, event)
+    if isinstance(event, StockReceived):
+        _receive(state, row, event, turn)
+    else:
+        _answer(state, row, offset, event, turn)
+    return None
+
+
+def _is_repeated(state: PartitionState, row: int, event_id: str, turn: Turn) -> bool:
+    fingerprint = int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "little") or 1
+    remembered = state.events.setdefault(row, deque(maxlen=REMEMBERED_EVENTS))
+    if fingerprint in remembered:
+        return True
+    remembered.append(fingerprint)
+    turn.events.add(row)
+    return False
+
+
+def _count(state: PartitionState, row: int, event: StockCounted) -> int | None:
+    hot = state.hot
+    if event.occurred_at < hot["counted_at"][row]:
+        return None
+    hot["net_units"][row] = counted(int(hot["net_units"][row]), event.on_hand_units)
+    hot["counted_at"][row] = event.occurred_at
+    hot["stock"][row] = StockKnowledge.COUNTED
+    return row
+
+
+def _adjust(state: PartitionState, row: int, event: StockAdjusted) -> int | None:
+    hot = state.hot
+    if event.occurred_at < hot["counted_at"][row]:
+        return None
+    hot["net_units"][row] = adjusted(int(hot["net_units"][row]), event.delta_units)
+    return row
+
+
+def _receive(state: PartitionState, row: int, event: StockReceived, turn: Turn) -> None:
+    if event.occurred_at >= state.hot["counted_at"][row]:
+        state.hot["net_units"][row] += event.units
+    if event.restock_id is None:
+        return
+    request = _request_of(state, row, event.restock_id)
+    if request is None:
+        turn.count("unknown_requests")
+        return
+    change = request.parts.receive(event.units, final=event.final)
+    _move(state, event.restock_id, request, change, turn)
+
+
+def _answer(state: PartitionState, row: int, offset: int, event: Answer, turn: Turn) -> None:
+    request = _request_of(state, row, event.restock_id)
+    if request is None:
+        turn.count("unknown_requests")
+        return
+    if request.parts.is_settled:
+        status = request.parts.status.name.lower()
+        reason = (
+            f"request {event.restock_id} is {status} and takes no more answers; receipts still raise on hand"
+        )
+        turn.rejections.append(Rejection("inventory", offset, "contradicts_request", reason))
+        return
+    _move(state, event.restock_id, request, _ANSWERED[type(event)](request.parts, event.units), turn)
+    if isinstance(event, RestockRejected):
+        state.hot["is_held"][row] = 1
+
+
+_ANSWERED: dict[type[Answer], Callable[[RequestParts, int], RequestParts]] = {
+    RestockAccepted: RequestParts.accept,
+    RestockShipped: RequestParts.ship,
+    RestockRejected: lambda parts, _: parts.reject(),
+}
+
+
+def _request_of(state: PartitionState, row: int, restock_id: str) -> OpenRequest | None:
+    request = state.requests.get(restock_id)
+    return request if request is not None and request.row == row else None
+
+
+def _move(
+    state: PartitionState, restock_id: str, request: OpenRequest, after: RequestParts, turn: Turn
+) -> None:
+    """Put a request's new parts in place of the old ones, in the sums over the key too."""
+    before, row = request.parts, request.row
+    state.pending[row] += after.pending - before.pending
+    state.on_order[row] += after.on_order - before.on_order
+    state.in_transit[row] += after.in_transit - before.in_transit
+    if after.is_settled and not before.is_settled:
+        request.settled_at = state.progress.clock
+        state.open_requests -= 1
+    request.parts = after
+    turn.requests.add(restock_id)

@@ -1,0 +1,213 @@
+"""Order lines into open buckets and stock: one stretch at a time, between two closings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from replenishment.arrays import Bools, Int64s
+from replenishment.engine.columns import LineKind, OrderColumns
+from replenishment.engine.rows import FOREVER_UNITS, NEVER
+from replenishment.engine.state import PartitionState
+from replenishment.engine.turn import Turn
+from replenishment.events import DemandClosed
+from replenishment.stock import StockKnowledge
+
+NO_BUCKET = 2**62
+MOST_LINES = 2**16 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PositionChanges:
+    """What lines did to the stock of their keys, sorted by row and, within a row, in log order, (N,).
+
+    ``net_units`` is the net stock after each line; ``decided_at`` the clock at it.
+    """
+
+    rows: Int64s
+    net_units: Int64s
+    offsets: Int64s
+    decided_at: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Lines of a stretch, without time passing, sorted by row; ``starts`` (U,) is where each row begins."""
+
+    rows: Int64s
+    starts: Int64s
+    offsets: Int64s
+    occurred_at: Int64s
+    placed_at: Int64s
+    clock: Int64s
+    signed_units: Int64s
+    is_placed: Bools
+    prices: Int64s
+
+    @property
+    def touched(self) -> Int64s:
+        """Each row once, rising, (U,)."""
+        return self.rows[self.starts]
+
+
+def take_orders(
+    state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s, turn: Turn
+) -> PositionChanges | None:
+    """Add one stretch of lines to buckets and stock; return what moved stock, None if nothing did.
+
+    Args:
+        state: The partition; its oldest open bucket stays the same over the stretch.
+        columns: The batch.
+        stretch: Which of its lines.
+        clock: The partition's clock at each line of the stretch, (N,).
+        turn: Where touched rows, corrections and counts go.
+    """
+    lines = _sorted_lines(state, columns, stretch, clock)
+    turn.count("applied", stretch.stop - stretch.start)
+    if lines is None:
+        return None
+    buckets = state.plan.width.buckets_of(lines.placed_at)
+    first_open = state.first_open_bucket
+    is_open = buckets >= first_open
+    is_kept = buckets >= first_open - state.plan.window_buckets
+    _birth(state, lines, np.where(is_kept, buckets, NO_BUCKET), turn)
+    _fill_open_buckets(state, lines, buckets, is_open)
+    turn.hot.append(lines.touched)
+    if not is_open.all():
+        _correct(state, lines, buckets, np.flatnonzero(is_kept & ~is_open), turn)
+        turn.count("late_dropped", int(np.count_nonzero(~is_kept)))
+    return _move_stock(state, lines, turn)
+
+
+def _sorted_lines(
+    state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s
+) -> _Lines | None:
+    kinds = columns.kinds[stretch]
+    place = np.flatnonzero(kinds != LineKind.TIME_PASSED)
+    if not len(place):
+        return None
+    keys = columns.keys[stretch]
+    rows = state.rows_of(keys if len(place) == len(kinds) else [keys[i] for i in place.tolist()])
+    order = np.argsort(rows, kind="stable")
+    rows, place = rows[order], place[order]
+    at = place + stretch.start
+    is_placed = kinds[place] == LineKind.PLACED
+    return _Lines(
+        rows=rows,
+        starts=np.flatnonzero(np.diff(rows, prepend=-1)),
+        offsets=columns.offsets[at],
+        occurred_at=columns.occurred_at[at],
+        placed_at=columns.placed_at[at],
+        clock=clock[place],
+        signed_units=np.where(is_placed, columns.units[at], -columns.units[at]),
+        is_placed=is_placed,
+        prices=columns.prices[at],
+    )
+
+
+def _birth(state: PartitionState, lines: _Lines, kept_buckets: Int64s, turn: Turn) -> None:
+    """Give keys their first bucket, or an earlier one."""
+    touched = lines.touched
+    earliest = np.minimum.reduceat(kept_buckets, lines.starts)
+    born = state.window["born_bucket"][touched]
+    is_new = (born == NEVER) & (earliest != NO_BUCKET)
+    moves_back = (born != NEVER) & (earliest < born)
+    changed = is_new | moves_back
+    if not changed.any():
+        return
+    rows, earliest = touched[changed], earliest[changed]
+    state.window["born_bucket"][rows] = earliest
+    # all closed buckets since the first one are zeros that nobody stepped
+    state.window["closed_bucket"][rows] = state.first_open_bucket - 1
+    turn.window.append(rows)
+
+
+def _fill_open_buckets(state: PartitionState, lines: _Lines, buckets: Int64s, is_open: Bools) -> None:
+    touched = lines.touched
+    columns = buckets % state.plan.open_buckets
+    has_price = lines.is_placed & (lines.prices >= 0)
+    for column in np.unique(columns[is_open]).tolist():
+        here = is_open & (columns == column)
+
+        def add(name: str, values: Int64s, here: Bools = here, column: int = column) -> None:
+            sums = np.add.reduceat(np.where(here, values, 0), lines.starts)
+            state.hot[name][touched, column] = state.hot[name][touched, column] + sums
+
+        add("open_units", lines.signed_units)
+        add("open_lines", lines.is_placed.astype(np.int64))
+        if has_price.any():
+            add("open_prices", np.where(has_price, lines.prices, 0))
+            add("open_priced", has_price.astype(np.int64))
+
+
+def _correct(state: PartitionState, lines: _Lines, buckets: Int64s, late: Int64s, turn: Turn) -> None:
+    """Correct the window line by line, so that what is said of a bucket does not depend on fetches."""
+    window, width = state.window, state.plan.width
+    # in log order: corrections of different keys leave in the order of their lines
+    for place in late[np.argsort(lines.offsets[late], kind="stable")].tolist():
+        row, bucket = int(lines.rows[place]), int(buckets[place])
+        column = bucket % state.plan.window_buckets
+        units = int(window["units"][row, column]) + int(lines.signed_units[place])
+        count = int(window["lines"][row, column]) + int(lines.is_placed[place])
+        window["units"][row, column] = max(-FOREVER_UNITS, min(units, FOREVER_UNITS))
+        window["lines"][row, column] = min(count, MOST_LINES)
+        turn.demand.append(
+            DemandClosed(
+                kind="correction",
+                bucket_start=width.start_of(bucket),
+                bucket_seconds=width.seconds,
+                chunk=0,
+                chunks=1,
+                model_version=state.progress.model_version,
+                keys=(state.keys.keys[row],),
+                units=np.array([window["units"][row, column]], dtype=np.int64),
+                order_lines=np.array([window["lines"][row, column]], dtype=np.int64),
+                price_mean=np.array([np.nan]),
+                available_ratio=np.array([1.0]),
+            )
+        )
+    if len(late):
+        turn.window.append(np.unique(lines.rows[late]))
+        turn.count("late_corrected", len(late))
+
+
+def _move_stock(state: PartitionState, lines: _Lines, turn: Turn) -> PositionChanges | None:
+    if not state.progress.is_deciding:
+        return None
+    decide_from = state.progress.decide_from
+    hot = state.hot
+    moves = (lines.occurred_at >= decide_from) & (lines.placed_at >= decide_from)
+    moves &= hot["stock"][lines.rows] != StockKnowledge.UNKNOWN
+    moves &= lines.occurred_at >= hot["counted_at"][lines.rows]
+    place = np.flatnonzero(moves)
+    if not len(place):
+        return None
+    rows, deltas = lines.rows[place], -lines.signed_units[place]
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    before = hot["net_units"][rows[starts]]
+    net = _running(deltas, starts) + np.repeat(before, np.diff(starts, append=len(rows)))
+    if state.plan.lost_sales:
+        lost = _lost_so_far(net, starts)
+        ends = np.append(starts[1:], len(rows)) - 1
+        turn.count("lost_units", int(lost[ends].sum()))
+        net = net + lost
+    hot["net_units"][rows[starts]] = net[np.append(starts[1:], len(rows)) - 1]
+    return PositionChanges(rows, net, lines.offsets[place], lines.clock[place])
+
+
+def _running(values: Int64s, starts: Int64s) -> Int64s:
+    """Sum up within each segment, (N,)."""
+    total = np.cumsum(values)
+    before = np.where(starts > 0, total[starts - 1], 0)
+    return np.asarray(total - np.repeat(before, np.diff(starts, append=len(values))))
+
+
+def _lost_so_far(net_units: Int64s, starts: Int64s) -> Int64s:
+    """Units lost up to each line of a segment: what the net stock would have fallen below zero, (N,).
+
+    Source:
+        The reflection map of a random walk at zero (Lindley, 1952).
+    """
+    lost = np.empty_like(net_units)
+    for start, end in zip(starts.tolist(), np.append(starts[1:], len(net_units)).tolist(), strict=True):
+        lost[start:end] = np.maximum.accumulate(np.maximum(-net_units[start:end], 0))
+    return lost

@@ -1,0 +1,97 @@
+"""Memory of another model version from the windows, chunk by chunk beside the stream, and the flip to it."""
+
+import msgspec
+import numpy as np
+
+from replenishment.arrays import Int64s
+from replenishment.engine.closing import set_levels
+from replenishment.engine.effects import Effects
+from replenishment.engine.rows import NEVER
+from replenishment.engine.state import ForecastColumns, PartitionState
+from replenishment.engine.turn import Turn, settle
+from replenishment.forecaster import ClosedBucket, Forecast, Forecaster
+
+
+def begin_rebuild(state: PartitionState, incoming: Forecaster) -> None:
+    """Make room for another version; one that was being rebuilt before is forgotten, its rows are dropped."""
+    abandon(state)
+    state.incoming = ForecastColumns.of(incoming, len(state.hot))
+
+
+def abandon(state: PartitionState) -> None:
+    """Forget the incoming version; the next turn drops its rows."""
+    if state.incoming is not None:
+        state.abandoned.append(state.incoming.table.name)
+        state.incoming = None
+
+
+def rebuild_chunk(state: PartitionState, incoming: Forecaster, at_most_keys: int) -> Effects | None:
+    """Step up to ``at_most_keys`` rows through their windows and write them: one turn, None when all are stepped.
+
+    Raises:
+        ValueError: If ``incoming`` is not the version being rebuilt.
+    """
+    columns = state.incoming
+    if columns is None or columns.version != incoming.version:
+        raise ValueError(f"version {incoming.version} is not being rebuilt; call begin_rebuild first")
+    rows = _lagging(state, columns)[:at_most_keys]
+    if not len(rows):
+        return None
+    _warm(state, columns, incoming, rows)
+    return settle(state, Turn(incoming=[rows]))
+
+
+def flip(state: PartitionState) -> Effects:
+    """Make the incoming version the champion, in one turn that also drops the old version's rows.
+
+    Raises:
+        ValueError: If nothing is incoming or rows are not stepped yet.
+    """
+    columns = state.incoming
+    if columns is None or len(_lagging(state, columns)):
+        raise ValueError(f"partition {state.partition} has rows to rebuild before it can flip")
+    # a version may come back under its own name: its rows were just written anew
+    if state.champion.table.name != columns.table.name:
+        state.abandoned.append(state.champion.table.name)
+    state.champion, state.incoming = columns, None
+    state.progress = msgspec.structs.replace(state.progress, model_version=columns.version)
+    return settle(state, Turn())
+
+
+def _lagging(state: PartitionState, columns: ForecastColumns) -> Int64s:
+    """Rows with closed buckets that the version has not been stepped through."""
+    rows = np.arange(state.keys.count)
+    window = state.window[: state.keys.count]
+    has_window = (window["born_bucket"] != NEVER) & (window["closed_bucket"] >= window["born_bucket"])
+    is_behind = columns.rows["stepped_bucket"][rows] != window["closed_bucket"]
+    return np.asarray(rows[has_window & is_behind])
+
+
+def _warm(state: PartitionState, columns: ForecastColumns, incoming: Forecaster, rows: Int64s) -> None:
+    """Step rows (B,) from a memory of zeros through the buckets that their windows and the context hold."""
+    born, last = state.window["born_bucket"][rows], state.window["closed_bucket"][rows]
+    depth = min(incoming.context_buckets, state.plan.window_buckets)
+    first = np.maximum(born, last - depth + 1)
+    memory = np.zeros((len(rows), incoming.memory_floats), dtype=np.float32)
+    grid = incoming.grid
+    quantiles = np.zeros((len(rows), len(grid.horizons_buckets), len(grid.levels)), dtype=np.float32)
+    for bucket in range(int(first.min()), int(last.max()) + 1):
+        inside = np.flatnonzero((first <= bucket) & (bucket <= last))
+        forecast = incoming.step(_observed(state, bucket, rows[inside]), memory[inside])
+        memory[inside], quantiles[inside] = forecast.memory, forecast.quantiles
+    columns.rows["memory"][rows] = memory
+    columns.rows["stepped_bucket"][rows] = last
+    set_levels(state, columns, incoming, Forecast(quantiles, memory), rows)
+
+
+def _observed(state: PartitionState, bucket: int, rows: Int64s) -> ClosedBucket:
+    """The window's facts of one closed bucket."""
+    column = bucket % state.plan.window_buckets
+    window = state.window
+    return ClosedBucket(
+        bucket=bucket,
+        demand_units=np.maximum(window["units"][rows, column], 0).astype(np.float32),
+        order_lines=window["lines"][rows, column].astype(np.float32),
+        available_ratio=np.ones(len(rows), dtype=np.float32),
+        age_buckets=(bucket - window["born_bucket"][rows]).astype(np.int32),
+    )

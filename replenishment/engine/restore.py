@@ -1,0 +1,117 @@
+"""From stored rows back to the state of a partition, table by table."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from replenishment.arrays import Int64s, Records
+from replenishment.engine.effects import RowWrites
+from replenishment.engine.rows import (
+    REMEMBERED_EVENTS,
+    Table,
+    events_table,
+    hot_table,
+    restocks_table,
+    terms_table,
+    window_table,
+)
+from replenishment.engine.state import OpenRequest, PartitionState
+from replenishment.stock import RequestParts, RequestStatus
+
+NO_KEY = b""
+"""Stands for a key whose row is not loaded yet."""
+
+
+class StateMismatch(Exception):
+    """Loaded rows contradict each other: a row of a key that no other table knows, or a hole in the ordinals."""
+
+
+def tables(state: PartitionState) -> Sequence[Table]:
+    """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
+    plan = state.plan
+    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
+    return own if state.champion.grid is None else [*own, state.champion.table]
+
+
+def restore(state: PartitionState, writes: RowWrites) -> None:
+    """Put one loaded chunk of a table in; ``hot`` comes first, since it gives each key its row.
+
+    Raises:
+        StateMismatch: If a row belongs to a key that ``hot`` does not have.
+    """
+    by_name = {table.name: table for table in tables(state)}
+    records = by_name[writes.table].unpack(writes.packed)
+    try:
+        _RESTORE[writes.table.partition(":")[0]](state, writes.keys, records)
+    except KeyError as missing:
+        raise StateMismatch(
+            f"table {writes.table} of partition {state.partition} has a row for {missing}"
+        ) from None
+
+
+def restored(state: PartitionState) -> None:
+    """Check that all rows are there once every table is in.
+
+    Raises:
+        StateMismatch: If an ordinal is missing.
+    """
+    if NO_KEY in state.keys.keys:
+        row = state.keys.keys.index(NO_KEY)
+        raise StateMismatch(f"table hot of partition {state.partition} has no row with ordinal {row}")
+
+
+def _restore_hot(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
+    highest = max(records["ordinal"].tolist(), default=-1)
+    known = state.keys.keys
+    known.extend([NO_KEY] * (highest + 1 - len(known)))
+    state.reserve(len(known))
+    rows = records["ordinal"].astype(np.int64)
+    state.hot[rows] = records
+    for key, row in zip(keys, rows.tolist(), strict=True):
+        state.keys.rows[key] = row
+        known[row] = key
+
+
+def _restore_restocks(state: PartitionState, ids: Sequence[bytes], records: Records) -> None:
+    for restock_id, record in zip(ids, records.tolist(), strict=True):
+        ordinal, status, pending, on_order, in_transit, received, expires_at, settled_at = record
+        parts = RequestParts(pending, on_order, in_transit, received, RequestStatus(status))
+        state.requests[restock_id.decode()] = OpenRequest(ordinal, parts, expires_at, settled_at)
+        state.open_requests += not parts.is_settled
+        state.pending[ordinal] += pending
+        state.on_order[ordinal] += on_order
+        state.in_transit[ordinal] += in_transit
+
+
+def _restore_events(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
+    for key, fingerprints in zip(keys, records["fingerprints"].tolist(), strict=True):
+        state.events[state.keys.rows[key]] = deque(
+            (one for one in fingerprints if one), maxlen=REMEMBERED_EVENTS
+        )
+
+
+def _restore_window(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
+    state.window[_known_rows(state, keys)] = records
+
+
+def _restore_terms(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
+    state.terms[_known_rows(state, keys)] = records
+
+
+def _restore_forecast(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
+    state.champion.rows[_known_rows(state, keys)] = records
+
+
+def _known_rows(state: PartitionState, keys: Sequence[bytes]) -> Int64s:
+    return np.array([state.keys.rows[key] for key in keys], dtype=np.int64)
+
+
+_RESTORE = {
+    "hot": _restore_hot,
+    "window": _restore_window,
+    "terms": _restore_terms,
+    "restocks": _restore_restocks,
+    "events": _restore_events,
+    "forecast": _restore_forecast,
+}

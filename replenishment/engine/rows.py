@@ -1,0 +1,182 @@
+"""Durable rows: one little-endian dtype per table, the same in memory, in Redis and for readers. Nobody else knows a layout.
+
+A table in memory is one structured array with a row per key, so that packing
+touched rows is a copy and a line finds all it needs of a key in two cache
+lines. Change a dtype and raise ``LAYOUT``: stored state of another layout is
+refused by name.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from replenishment.arrays import Records
+from replenishment.engine.effects import RowWrites
+from replenishment.engine.plan import Plan
+from replenishment.events import CatalogEntry
+
+LAYOUT = 1
+NEVER = -(2**62)
+"""A bucket before any other: a key without lines, a row that was never stepped."""
+REMEMBERED_EVENTS = 64
+"""How many ``event_id``s of a key are remembered."""
+FOREVER_UNITS = 2**31 - 1
+"""Largest sum of a closed bucket; beyond it the window saturates."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One hash of a partition: its name and the dtype of a row."""
+
+    name: str
+    row: np.dtype[np.void]
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Width of a packed row."""
+        return self.row.itemsize
+
+    def unpack(self, packed: bytes) -> Records:
+        """Return packed rows as records (B,).
+
+        Raises:
+            ValueError: If the bytes are no whole number of rows.
+        """
+        return np.frombuffer(packed, dtype=self.row)
+
+    def writes(self, keys: list[bytes], records: Records, gone: tuple[bytes, ...] = ()) -> RowWrites:
+        """Return the rows as bytes to write, one for each key."""
+        return RowWrites(self.name, self.row_bytes, keys, records.tobytes(), gone)
+
+
+def hot_table(plan: Plan) -> Table:
+    """Open buckets and stock: written with every line."""
+    opened = (plan.open_buckets,)
+    return Table(
+        "hot",
+        np.dtype(
+            [
+                ("net_units", "<i8"),  # on hand minus backorders
+                ("counted_at", "<i8"),
+                ("open_units", "<i8", opened),  # column = bucket modulo open buckets
+                ("open_prices", "<i8", opened),  # sums in 1/10,000
+                ("open_lines", "<u4", opened),
+                ("open_priced", "<u4", opened),
+                ("ordinal", "<u4"),  # the key's row number, so that order survives a restart
+                ("slot", "<u4"),  # requests since the last closing
+                ("stock", "u1"),  # StockKnowledge
+                ("is_held", "u1"),  # refused: nothing more before the next closing
+            ]
+        ),
+    )
+
+
+def window_table(plan: Plan) -> Table:
+    """Facts of closed buckets, no model's business: written at closings and for late lines."""
+    window = (plan.window_buckets,)
+    return Table(
+        "window",
+        np.dtype(
+            [
+                ("born_bucket", "<i8"),
+                ("closed_bucket", "<i8"),
+                ("units", "<i4", window),  # column = bucket modulo window; signed sums
+                ("lines", "<u2", window),
+            ]
+        ),
+    )
+
+
+def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
+    """All that one model version derived, with the terms that were in force when it did."""
+    return Table(
+        f"forecast:{version}",
+        np.dtype(
+            [
+                ("stepped_bucket", "<i8"),
+                ("reorder_point", "<i8"),
+                ("order_up_to_level", "<i8"),
+                ("service_level", "<f8"),
+                ("lead_time_days", "<f8"),
+                ("review_period_days", "<f8"),
+                ("cover_days", "<f8"),
+                ("protection_buckets", "<i4"),
+                ("cover_buckets", "<i4"),
+                ("curve", "<f4", (levels,)),  # demand over the protection interval
+                ("memory", "<f4", (memory_floats,)),
+            ]
+        ),
+    )
+
+
+def terms_table() -> Table:
+    """Catalog terms; 0 units = no limit."""
+    return Table(
+        "terms",
+        np.dtype(
+            [
+                ("lead_time_days", "<f8"),
+                ("review_period_days", "<f8"),
+                ("cover_days", "<f8"),
+                ("service_target", "<f8"),
+                ("minimum_units", "<i8"),
+                ("pack_units", "<i8"),
+                ("maximum_units", "<i8"),
+                ("supplier", "S64"),
+                ("category", "S64"),
+                ("is_active", "u1"),
+            ]
+        ),
+    )
+
+
+def restocks_table() -> Table:
+    """One row per request that may still be answered; field = ``restock_id``."""
+    return Table(
+        "restocks",
+        np.dtype(
+            [
+                ("ordinal", "<u4"),
+                ("status", "u1"),
+                ("pending", "<i8"),
+                ("on_order", "<i8"),
+                ("in_transit", "<i8"),
+                ("received", "<i8"),
+                ("expires_at", "<i8"),
+                ("settled_at", "<i8"),
+            ]
+        ),
+    )
+
+
+def events_table() -> Table:
+    """Fingerprints of the last inventory events of a key, oldest first, 0 = none."""
+    return Table("events", np.dtype([("fingerprints", "<u8", (REMEMBERED_EVENTS,))]))
+
+
+def terms_row(entry: CatalogEntry) -> Records:
+    """Return the row of a catalog entry, ()."""
+    return np.array(
+        (
+            entry.lead_time_days,
+            entry.review_period_days,
+            entry.cover_days,
+            entry.service_target,
+            entry.minimum_order_units or 0,
+            entry.pack_units or 0,
+            entry.maximum_units or 0,
+            entry.supplier.encode(),
+            entry.category.encode(),
+            entry.active,
+        ),
+        dtype=terms_table().row,
+    )
+
+
+def events_row(fingerprints: list[int]) -> Records:
+    """Return the row of a key's remembered events, ()."""
+    padded = fingerprints + [0] * (REMEMBERED_EVENTS - len(fingerprints))
+    row = np.zeros((), dtype=events_table().row)
+    row["fingerprints"] = padded
+    return row

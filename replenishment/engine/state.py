@@ -1,0 +1,221 @@
+"""State of one partition in memory; changed in place by the engine only, dropped and loaded again when the store disagrees."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import msgspec
+import numpy as np
+
+from replenishment.arrays import Bools, Int64s, Records
+from replenishment.engine.plan import Plan
+from replenishment.engine.progress import UNKNOWN, Progress
+from replenishment.engine.rows import (
+    NEVER,
+    Table,
+    forecast_table,
+    hot_table,
+    terms_row,
+    terms_table,
+    window_table,
+)
+from replenishment.events import CatalogEntry
+from replenishment.forecaster import Forecaster
+from replenishment.quantiles import QuantileGrid
+from replenishment.stock import RequestParts
+
+FIRST_CAPACITY = 256
+
+
+@dataclass(slots=True)
+class KeyIndex:
+    """Stock key to row number, in order of first appearance."""
+
+    rows: dict[bytes, int] = field(default_factory=dict)
+    keys: list[bytes] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """K: how many keys there are."""
+        return len(self.keys)
+
+    def of(self, rows: Int64s) -> list[bytes]:
+        """Return the keys of rows (B,)."""
+        return [self.keys[row] for row in rows.tolist()]
+
+
+@dataclass(slots=True)
+class ForecastColumns:
+    """What one model version derived for every key; ``grid`` is None where only the version's name is left."""
+
+    version: str
+    grid: QuantileGrid | None
+    table: Table
+    rows: Records
+
+    @classmethod
+    def of(cls, forecaster: Forecaster, capacity: int) -> "ForecastColumns":
+        """Return fresh columns of a version, nothing stepped."""
+        grid = forecaster.grid
+        table = forecast_table(forecaster.version, forecaster.memory_floats, len(grid.levels))
+        return cls(forecaster.version, grid, table, _forecast_rows(table, capacity))
+
+    @classmethod
+    def lost(cls, version: str, capacity: int) -> "ForecastColumns":
+        """Return columns of a version that can no longer be loaded: no levels until another one took over."""
+        table = forecast_table(version, 0, 0)
+        return cls(version, None, table, _forecast_rows(table, capacity))
+
+    def has_levels(self, rows: Int64s) -> Bools:
+        """Return whether rows (B,) were ever stepped."""
+        return np.asarray(self.rows["stepped_bucket"][rows] != NEVER)
+
+
+@dataclass(slots=True)
+class OpenRequest:
+    """One request of the key at ``row``: its parts, when it expires, when it was settled (NEVER = open)."""
+
+    row: int
+    parts: RequestParts
+    expires_at: int
+    settled_at: int = NEVER
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """All of one partition.
+
+    Structured arrays have capacity for more rows than there are keys.
+    ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
+    requests of a key, kept for speed and never stored.
+    """
+
+    partition: int
+    plan: Plan
+    progress: Progress
+    champion: ForecastColumns
+    hot: Records
+    window: Records
+    terms: Records
+    on_order: Int64s
+    in_transit: Int64s
+    pending: Int64s
+    incoming: ForecastColumns | None = None
+    keys: KeyIndex = field(default_factory=KeyIndex)
+    requests: dict[str, OpenRequest] = field(default_factory=dict)
+    events: dict[int, deque[int]] = field(default_factory=dict)
+    abandoned: list[str] = field(default_factory=list)
+    open_requests: int = 0
+    expired_requests: int = 0
+
+    @property
+    def first_open_bucket(self) -> int:
+        """Index of the oldest open bucket; NEVER before the first record."""
+        if self.progress.closed_through == UNKNOWN:
+            return NEVER
+        return self.plan.width.bucket_at(self.progress.closed_through)
+
+    def move(self, **changes: object) -> None:
+        """Replace fields of the progress."""
+        self.progress = msgspec.structs.replace(self.progress, **changes)
+
+    def rows_of(self, keys: Sequence[bytes]) -> Int64s:
+        """Return the row of each key (N,); a new key gets the next one."""
+        get = self.keys.rows.get
+        rows = np.fromiter(map(get, keys, repeat(-1)), dtype=np.int64, count=len(keys))
+        for place in np.flatnonzero(rows < 0).tolist():
+            rows[place] = self.row_of(keys[place])
+        return rows
+
+    def row_of(self, key: bytes) -> int:
+        """Return the row of one key; a new key gets the next one."""
+        row = self.keys.rows.get(key)
+        if row is None:
+            row = self.keys.count
+            self.keys.rows[key] = row
+            self.keys.keys.append(key)
+            self.reserve(row + 1)
+            self.hot["ordinal"][row] = row
+        return row
+
+    def position_of(self, row: int) -> int:
+        """Return the inventory position of one key: net stock + on order + in transit + pending."""
+        pipeline = self.on_order[row] + self.in_transit[row] + self.pending[row]
+        return int(self.hot["net_units"][row] + pipeline)
+
+    def positions_of(self, rows: Int64s) -> Int64s:
+        """Return the inventory position of rows (B,)."""
+        pipeline = self.on_order[rows] + self.in_transit[rows] + self.pending[rows]
+        return np.asarray(self.hot["net_units"][rows] + pipeline)
+
+    def reserve(self, count: int) -> None:
+        """Make room for ``count`` keys; capacity at least doubles."""
+        capacity = len(self.hot)
+        if count <= capacity:
+            return
+        more = max(capacity, count - capacity)
+        plan = self.plan
+        self.hot = np.concatenate([self.hot, _hot_rows(plan, more)])
+        self.window = np.concatenate([self.window, _window_rows(plan, more)])
+        self.terms = np.concatenate([self.terms, _terms_rows(more)])
+        for columns in (self.champion, self.incoming):
+            if columns is not None:
+                columns.rows = np.concatenate([columns.rows, _forecast_rows(columns.table, more)])
+        nothing = np.zeros(more, dtype=np.int64)
+        self.on_order = np.concatenate([self.on_order, nothing])
+        self.in_transit = np.concatenate([self.in_transit, nothing])
+        self.pending = np.concatenate([self.pending, nothing])
+
+
+def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster) -> PartitionState:
+    """Return the state of a partition with no rows yet.
+
+    If ``progress`` names another version than ``champion``, that version is
+    taken for lost: there are no levels until ``champion`` was rebuilt from the
+    windows and flipped in.
+    """
+    is_lost = progress.model_version not in ("", champion.version)
+    columns = (
+        ForecastColumns.lost(progress.model_version, FIRST_CAPACITY)
+        if is_lost
+        else ForecastColumns.of(champion, FIRST_CAPACITY)
+    )
+    nothing = np.zeros(FIRST_CAPACITY, dtype=np.int64)
+    return PartitionState(
+        partition=partition,
+        plan=plan,
+        progress=msgspec.structs.replace(progress, model_version=columns.version),
+        champion=columns,
+        hot=_hot_rows(plan, FIRST_CAPACITY),
+        window=_window_rows(plan, FIRST_CAPACITY),
+        terms=_terms_rows(FIRST_CAPACITY),
+        on_order=nothing.copy(),
+        in_transit=nothing.copy(),
+        pending=nothing,
+    )
+
+
+def _hot_rows(plan: Plan, count: int) -> Records:
+    rows = np.zeros(count, dtype=hot_table(plan).row)
+    rows["counted_at"] = NEVER
+    return rows
+
+
+def _window_rows(plan: Plan, count: int) -> Records:
+    rows = np.zeros(count, dtype=window_table(plan).row)
+    rows["born_bucket"] = NEVER
+    rows["closed_bucket"] = NEVER
+    return rows
+
+
+def _forecast_rows(table: Table, count: int) -> Records:
+    rows = np.zeros(count, dtype=table.row)
+    rows["stepped_bucket"] = NEVER
+    return rows
+
+
+def _terms_rows(count: int) -> Records:
+    rows = np.zeros(count, dtype=terms_table().row)
+    rows[:] = terms_row(CatalogEntry(key=b""))
+    return rows

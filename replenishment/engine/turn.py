@@ -1,0 +1,145 @@
+"""One turn in the making: which rows were touched and what is to be said outside, until it is settled into effects."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from replenishment.arrays import Int64s, Records
+from replenishment.engine.effects import Effects, LineCounts, RowWrites
+from replenishment.engine.rows import (
+    Table,
+    events_row,
+    events_table,
+    hot_table,
+    restocks_table,
+    terms_table,
+    window_table,
+)
+from replenishment.engine.state import OpenRequest, PartitionState
+from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested
+
+
+@dataclass(slots=True)
+class Turn:
+    """Rows touched by table, by row number; and all that leaves the partition with them."""
+
+    hot: list[Int64s] = field(default_factory=list)
+    window: list[Int64s] = field(default_factory=list)
+    champion: list[Int64s] = field(default_factory=list)
+    incoming: list[Int64s] = field(default_factory=list)
+    terms: dict[int, bool] = field(default_factory=dict)
+    requests: set[str] = field(default_factory=set)
+    events: set[int] = field(default_factory=set)
+    restocks: list[RestockRequested] = field(default_factory=list)
+    causes: list[int] = field(default_factory=list)
+    demand: list[DemandClosed] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    withheld: list[OrderWithheld] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    buckets_closed: int = 0
+
+    def count(self, outcome: str, number: int = 1) -> None:
+        """Add to one of the ``LineCounts``."""
+        self.counts[outcome] = self.counts.get(outcome, 0) + number
+
+    def touch(self, row: int) -> None:
+        """Note that the hot row of one key changed."""
+        self.hot.append(np.array([row], dtype=np.int64))
+
+
+def settle(state: PartitionState, turn: Turn) -> Effects:
+    """Copy the touched rows out and move the progress on by one turn."""
+    counts = LineCounts(**turn.counts)
+    progress = state.progress
+    state.move(
+        turn=progress.turn + 1,
+        late_corrected=progress.late_corrected + counts.late_corrected,
+        late_dropped=progress.late_dropped + counts.late_dropped,
+        repeated=progress.repeated + counts.repeated,
+        rejected=progress.rejected + len(turn.rejections),
+    )
+    dropped, state.abandoned = state.abandoned, []
+    return Effects(
+        progress=state.progress,
+        writes=_writes(state, turn),
+        restocks=turn.restocks,
+        causes=turn.causes,
+        demand=turn.demand,
+        rejections=turn.rejections,
+        withheld=turn.withheld,
+        counts=counts,
+        buckets_closed=turn.buckets_closed,
+        dropped_tables=dropped,
+        keys=state.keys.count,
+        open_requests=state.open_requests,
+        expired_requests=state.expired_requests,
+    )
+
+
+def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
+    plan = state.plan
+    writes = [
+        _rows(state, hot_table(plan), state.hot, turn.hot),
+        _rows(state, window_table(plan), state.window, turn.window),
+        _rows(state, state.champion.table, state.champion.rows, turn.champion),
+        _terms(state, turn),
+        _requests(state, turn),
+        _events(state, turn),
+    ]
+    if state.incoming is not None:
+        writes.append(_rows(state, state.incoming.table, state.incoming.rows, turn.incoming))
+    return [one for one in writes if one.keys or one.gone]
+
+
+def _rows(state: PartitionState, table: Table, records: Records, touched: list[Int64s]) -> RowWrites:
+    if not touched:
+        return table.writes([], records[:0])
+    rows = touched[0] if len(touched) == 1 else np.concatenate(touched)
+    if len(rows) > 1 and not np.all(rows[1:] > rows[:-1]):
+        rows = np.unique(rows)
+    return table.writes(state.keys.of(rows), records[rows])
+
+
+def _terms(state: PartitionState, turn: Turn) -> RowWrites:
+    kept = np.array(sorted(row for row, is_set in turn.terms.items() if is_set), dtype=np.int64)
+    gone = np.array(sorted(row for row, is_set in turn.terms.items() if not is_set), dtype=np.int64)
+    return terms_table().writes(state.keys.of(kept), state.terms[kept], tuple(state.keys.of(gone)))
+
+
+def _requests(state: PartitionState, turn: Turn) -> RowWrites:
+    ids = sorted(turn.requests)
+    kept = [one for one in ids if one in state.requests]
+    gone = tuple(one.encode() for one in ids if one not in state.requests)
+    table = restocks_table()
+    records = np.array([_request_row(state.requests[one]) for one in kept], dtype=table.row)
+    return table.writes([one.encode() for one in kept], records, gone)
+
+
+def _request_row(request: OpenRequest) -> tuple[Any, ...]:
+    parts = request.parts
+    units = (parts.pending, parts.on_order, parts.in_transit, parts.received)
+    return (request.row, parts.status, *units, request.expires_at, request.settled_at)
+
+
+def _events(state: PartitionState, turn: Turn) -> RowWrites:
+    rows = sorted(turn.events)
+    table = events_table()
+    records = np.array([events_row(list(state.events[row])) for row in rows], dtype=table.row)
+    return table.writes(state.keys.of(np.array(rows, dtype=np.int64)), records)
+
+
+class PendingRejections:
+    """Rejections that the wire made of a batch, handed out as the position passes them."""
+
+    def __init__(self, rejections: Sequence[Rejection]) -> None:
+        self._left = deque(sorted(rejections, key=lambda one: one.offset))
+
+    def before(self, position: int) -> list[Rejection]:
+        """Return, once each, those at offsets below ``position``."""
+        passed = []
+        while self._left and self._left[0].offset < position:
+            passed.append(self._left.popleft())
+        return passed

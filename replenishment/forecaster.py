@@ -1,0 +1,87 @@
+"""What the engine asks of any model; kinds live in model_store."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from replenishment.arrays import Float32s, Int32s
+from replenishment.quantiles import QuantileGrid
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedBucket:
+    """One closed bucket of B keys: raw facts, nothing scaled.
+
+    ``bucket`` is its index, the same for all keys; ``demand_units`` (B,) are
+    at least 0; ``order_lines`` (B,) count the lines placed; ``available_ratio``
+    (B,) is the share of the bucket in which the key could be sold, 0 to 1;
+    ``age_buckets`` (B,) counts buckets since the key's first one, from 0.
+    """
+
+    bucket: int
+    demand_units: Float32s
+    order_lines: Float32s
+    available_ratio: Float32s
+    age_buckets: Int32s
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a step yields for B keys.
+
+    ``quantiles`` (B, H, Q) are units of demand *summed* over the next h
+    buckets, non-negative, rising in h and in level; ``memory`` (B, S) is what
+    to hand to the next step.
+    """
+
+    quantiles: Float32s
+    memory: Float32s
+
+
+class Forecaster(Protocol):
+    """One version of a model, as the engine sees it; implementations pass the contract tests.
+
+    A fresh key starts from a memory of zeros at its first bucket.
+    """
+
+    @property
+    def version(self) -> str:
+        """Id of the version."""
+        ...
+
+    @property
+    def grid(self) -> QuantileGrid:
+        """Horizons and levels of its forecasts."""
+        ...
+
+    @property
+    def memory_floats(self) -> int:
+        """S: float32 numbers carried per key; all that this version derives from closed buckets."""
+        ...
+
+    @property
+    def context_buckets(self) -> int:
+        """How many closed buckets make a memory warm that starts from zeros; at most the window."""
+        ...
+
+    def step(self, closed: ClosedBucket, memory: Float32s) -> Forecast:
+        """Observe one bucket and forecast from its end on.
+
+        ``memory`` (B, S) is not changed; a row's result does not depend on the
+        rows beside it, bit for bit.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Who steps at a closing: the champion decides, the incoming one only keeps up.
+
+    ``rung`` says how far down the fallback the champion stands: ``champion``,
+    ``starter`` or ``moving_average``; ``is_requesting`` is False while
+    requests are held back (observing or paused).
+    """
+
+    champion: Forecaster
+    incoming: Forecaster | None = None
+    rung: str = "champion"
+    is_requesting: bool = True

@@ -1,0 +1,117 @@
+"""All that is known of a quantile curve: levels, horizons, reading between and beyond them. The only home.
+
+Per-bucket quantiles are never summed: a model forecasts demand *summed* over
+each horizon, and this module reads that surface at a key's own interval.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from replenishment.arrays import Float32s, Float64s, Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileGrid:
+    """Horizons in buckets (H,) and levels (Q,) of a forecast, both strictly rising.
+
+    Raises:
+        ValueError: If a list is too short, does not rise, or a level is outside (0, 1).
+    """
+
+    horizons_buckets: tuple[int, ...]
+    levels: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.horizons_buckets or self.horizons_buckets[0] < 1 or not _rises(self.horizons_buckets):
+            raise ValueError(f"horizons must rise from 1 or more, got {self.horizons_buckets}")
+        if len(self.levels) < 2 or not _rises(self.levels):
+            raise ValueError(f"at least two rising levels are needed, got {self.levels}")
+        if not 0 < self.levels[0] or not self.levels[-1] < 1:
+            raise ValueError(f"levels must lie strictly between 0 and 1, got {self.levels}")
+
+
+def _rises(values: tuple[float, ...]) -> bool:
+    return all(a < b for a, b in zip(values, values[1:], strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionDemand:
+    """Distribution of demand over each key's interval: units (B, Q) at the grid's levels, non-negative, rising in Q."""
+
+    levels: tuple[float, ...]
+    units: Float64s
+
+    def quantile(self, level: Float64s) -> Float64s:
+        """Return the units not exceeded with probability ``level``, (B,).
+
+        Linear between the grid's levels. Above the highest the tail is
+        exponential with the rate of the last two levels; below the lowest the
+        first slope is continued, never below zero.
+
+        Args:
+            level: Probability of each key, (B,), in (0, 1).
+        """
+        levels = np.asarray(self.levels)
+        upper = np.clip(np.searchsorted(levels, level), 1, len(levels) - 1)
+        lower = upper - 1
+        row = np.arange(len(self.units))
+        low, high = self.units[row, lower], self.units[row, upper]
+        share = (level - levels[lower]) / (levels[upper] - levels[lower])
+        inside = low + (high - low) * share
+        beyond = self.units[:, -1] + self._tail_units() * np.log((1 - levels[-1]) / (1 - level))
+        return np.asarray(np.maximum(np.where(level > levels[-1], beyond, inside), 0.0))
+
+    def mean(self) -> Float64s:
+        """Return the expected units, (B,): the integral of the quantile function over (0, 1)."""
+        levels = np.asarray(self.levels)
+        between = ((self.units[:, 1:] + self.units[:, :-1]) / 2 * np.diff(levels)).sum(axis=1)
+        at_zero = self.quantile(np.zeros(len(self.units)))
+        below = (at_zero + self.units[:, 0]) / 2 * levels[0]
+        above = (self.units[:, -1] + self._tail_units()) * (1 - levels[-1])
+        return np.asarray(below + between + above)
+
+    def _tail_units(self) -> Float64s:
+        """Mean excess over the highest level if the last two levels lie on an exponential tail, (B,)."""
+        decay = np.log((1 - self.levels[-2]) / (1 - self.levels[-1]))
+        return np.asarray((self.units[:, -1] - self.units[:, -2]) / decay)
+
+
+def over(grid: QuantileGrid, cumulative: Float32s, interval_buckets: Int64s) -> ProtectionDemand:
+    """Read a forecast surface at each key's own interval.
+
+    Linear between the grid's horizons. Outside them the mean grows with h and
+    the spread around it with the square root of h, as for independent buckets
+    (Silver, Pyke & Thomas, Inventory and Production Management in Supply
+    Chains, 4th ed., section 6.7.1).
+
+    Args:
+        grid: Horizons (H,) and levels (Q,) of the surface.
+        cumulative: Quantiles (B, H, Q) of demand summed over each horizon, in units.
+        interval_buckets: Interval of each key in buckets, (B,), at least 1.
+
+    Returns:
+        Units (B, Q) at the grid's levels.
+
+    Example:
+        >>> grid = QuantileGrid((1, 2), (0.5, 0.9))
+        >>> surface = np.array([[[4, 6], [8, 10]]], dtype=np.float32)
+        >>> over(grid, surface, np.array([2])).units.tolist()
+        [[8.0, 10.0]]
+    """
+    horizons = np.asarray(grid.horizons_buckets, dtype=np.float64)
+    wanted = np.asarray(interval_buckets, dtype=np.float64)
+    near = np.clip(wanted, horizons[0], horizons[-1])
+    upper = np.clip(np.searchsorted(horizons, near), min(1, len(horizons) - 1), len(horizons) - 1)
+    lower = np.maximum(upper - 1, 0)
+    gap = np.maximum(horizons[upper] - horizons[lower], 1.0)
+    share = ((near - horizons[lower]) / gap)[:, None] if len(horizons) > 1 else np.zeros((len(near), 1))
+    row = np.arange(len(cumulative))
+    low, high = cumulative[row, lower].astype(np.float64), cumulative[row, upper].astype(np.float64)
+    inside = ProtectionDemand(grid.levels, low + (high - low) * share)
+    ratio = (wanted / near)[:, None]
+    if np.all(ratio == 1.0):
+        return inside
+    centre = inside.mean()[:, None]
+    grown = np.maximum(centre * ratio + (inside.units - centre) * np.sqrt(ratio), 0.0)
+    return ProtectionDemand(grid.levels, np.where(ratio == 1.0, inside.units, grown))

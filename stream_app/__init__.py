@@ -1,0 +1,1 @@
+"""The shell of Restock: bytes, servers and processes around the trade."""

@@ -1,0 +1,60 @@
+"""What can go wrong outside the trade, classed by what the caller does about it.
+
+::
+
+    RestockError                 never raised itself
+    ├─ ConfigError               stop before connecting; exit 2; lists every wrong setting
+    │  └─ LayoutMismatch         stored state was laid out by other settings
+    ├─ Unavailable               a server is out of reach: wait and retry, acknowledge nothing
+    ├─ FencedClaim               another worker owns the partition: let go of it
+    └─ StateCorrupt              stored bytes do not decode: stop the partition, page a person
+"""
+
+from collections.abc import Sequence
+
+
+class RestockError(Exception):
+    """What every error of the product is.
+
+    Operator action: read the message; it names the next command.
+    """
+
+
+class ConfigError(RestockError):
+    """Settings or arguments are wrong; ``problems`` holds a sentence for each.
+
+    Operator action: correct every setting listed, start again.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = f"{len(problems)} settings are" if len(problems) > 1 else "1 setting is"
+        super().__init__("\n    ".join([f"{count} wrong:", *problems]))
+
+
+class LayoutMismatch(ConfigError):
+    """The state in Redis was written under other settings than this worker's.
+
+    Operator action: start with the settings listed, or choose another RESTOCK_STATE_PREFIX.
+    """
+
+
+class Unavailable(RestockError):
+    """Redis, Kafka or a file store is out of reach.
+
+    Operator action: none at first, the worker waits and resumes by itself; else start the server named.
+    """
+
+
+class FencedClaim(RestockError):
+    """A younger generation of the consumer group owns the partition.
+
+    Operator action: none; the worker lets go of the partition.
+    """
+
+
+class StateCorrupt(RestockError):
+    """Stored bytes do not decode.
+
+    Operator action: keep the Redis files, restore from a back-up or rebuild the partition from its topic.
+    """
