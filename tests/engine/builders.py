@@ -28,7 +28,7 @@ from replenishment.quantiles import QuantileGrid
 HOUR = 3_600_000
 DAY = 24 * HOUR
 T0 = BucketWidth(86_400).start_of(15_000)
-"""A midnight, 2011-01-27: the start of bucket 15,000 in tests of daily buckets."""
+"""A midnight, 2011-01-30: the start of bucket 15,000 in tests of daily buckets."""
 
 
 class MeanForecaster:
