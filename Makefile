@@ -1,0 +1,62 @@
+# GNU make 3.81 is enough. Everything that is fetched or made stays inside this folder.
+BIN := .venv/bin
+# for ruff, mypy and the rest: what would else be kept in the home directory
+export KERAS_HOME := $(CURDIR)/.cache/keras
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+SECONDS_NOW = $$(date +%s)
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean venv
+
+help:
+	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
+	@echo "make test     check, then all tests against real servers: about 12 minutes"
+	@echo "make check    format, lint, types, architecture: about 1 minute"
+	@echo "make format   format the code and mend what can be mended by itself"
+	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
+	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
+	@echo "make clean    remove what runs left behind; .venv and .cache stay"
+	@echo "Options go on by ARGS, for example: make demo ARGS=\"--exit --speed 2\""
+	@echo "The first of them also makes .venv and fetches what is needed: 1 to 5 minutes more."
+
+venv:
+	@PYTHON="$(PYTHON)" sh tools/venv.sh
+
+demo: venv
+	@$(BIN)/restock demo $(ARGS)
+
+check: venv
+	@echo "check: format, lint, types and architecture; about 1 minute"
+	@begun=$(SECONDS_NOW); failed=; \
+	$(BIN)/ruff format --check --quiet . || failed="$$failed format (mended by: make format)"; \
+	$(BIN)/ruff check --quiet . || failed="$$failed lint"; \
+	report=$$($(BIN)/lint-imports) || { echo "$$report"; failed="$$failed architecture"; }; \
+	$(BIN)/mypy || failed="$$failed types"; \
+	echo "check: done in $$(($(SECONDS_NOW) - begun)) s$${failed:+; failed:$$failed}"; [ -z "$$failed" ]
+
+test: check
+	@echo "test: all tests, on a Kafka and a Valkey of their own; about 12 minutes on 2 cores"
+	@begun=$(SECONDS_NOW); $(BIN)/python -m pytest $(ARGS); code=$$?; \
+	echo "test: exit code $$code after $$(($(SECONDS_NOW) - begun)) s"; exit $$code
+
+format: venv
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: venv
+	@echo "bench: back-fill through a worker, then a bare consumer of the same topic; about 2 minutes"
+	@$(BIN)/restock bench $(ARGS)
+
+lock: venv
+	$(COMPILE) --output-file locks/worker.txt
+	$(COMPILE) --extra train --output-file locks/train.txt
+	$(COMPILE) --extra dev --output-file locks/dev.txt
+	$(BIN)/python -m stream_app.embedded.lock_kafka
+	@if grep -n '://' locks/*.txt stream_app/embedded/kafka.lock.json; then \
+		echo "an address in a lock file: remove it from the settings of pip or uv and run again"; exit 1; fi
+
+clean:
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist
+	find replenishment model_store stream_app tests -name __pycache__ -type d -prune -exec rm -rf {} +
