@@ -117,6 +117,4 @@ def order_quantity(
 def _infeasible(limits: OrderLimits, pack: int, least: int) -> str:
     if limits.maximum_units is not None and limits.maximum_units < pack:
         return f"maximum of {limits.maximum_units} units is less than one pack of {pack}"
-    return (
-        f"maximum of {limits.maximum_units} units leaves whole packs of {pack} below the minimum of {least}"
-    )
+    return f"maximum of {limits.maximum_units} units leaves whole packs of {pack} below the minimum of {least}"

@@ -5,6 +5,7 @@ each horizon, and this module reads that surface at a key's own interval.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,12 +28,12 @@ class QuantileGrid:
             raise ValueError(f"horizons must rise from 1 or more, got {self.horizons_buckets}")
         if len(self.levels) < 2 or not _rises(self.levels):
             raise ValueError(f"at least two rising levels are needed, got {self.levels}")
-        if not 0 < self.levels[0] or not self.levels[-1] < 1:
+        if not self.levels[0] > 0 or not self.levels[-1] < 1:
             raise ValueError(f"levels must lie strictly between 0 and 1, got {self.levels}")
 
 
 def _rises(values: tuple[float, ...]) -> bool:
-    return all(a < b for a, b in zip(values, values[1:], strict=False))
+    return all(a < b for a, b in pairwise(values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,7 @@ def unclosed(state: PartitionState, bucket: int, chunk: int) -> Int64s:
     """Return the rows of a chunk that have lines but have not closed ``bucket``; what a crash left as well."""
     first = chunk * state.plan.closing_chunk_keys
     window = state.window[first : min(first + state.plan.closing_chunk_keys, state.keys.count)]
-    lags = (
-        (window["born_bucket"] != NEVER)
-        & (window["born_bucket"] <= bucket)
-        & (window["closed_bucket"] < bucket)
-    )
+    lags = (window["born_bucket"] != NEVER) & (window["born_bucket"] <= bucket) & (window["closed_bucket"] < bucket)
     return np.flatnonzero(lags) + first
 
 
@@ -37,9 +33,7 @@ def chunks_of(state: PartitionState) -> int:
     return -(-state.keys.count // state.plan.closing_chunk_keys)
 
 
-def close_chunk(
-    state: PartitionState, bucket: int, rows: Int64s, chunk: int, serving: Serving, turn: Turn
-) -> None:
+def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, serving: Serving, turn: Turn) -> None:
     """Close one bucket for rows (B,) of a chunk: append to the window, step, set levels, say the demand."""
     demand = _demand_of(state, bucket, rows, chunk)
     _append(state, bucket, rows, demand)
@@ -179,9 +173,7 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     forgotten = [
         restock_id
         for restock_id, request in state.requests.items()
-        if request.parts.is_settled
-        and not request.parts.in_transit
-        and request.settled_at + expiry_ms <= clock
+        if request.parts.is_settled and not request.parts.in_transit and request.settled_at + expiry_ms <= clock
     ]
     for restock_id in forgotten:
         del state.requests[restock_id]

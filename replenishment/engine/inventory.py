@@ -93,9 +93,7 @@ def _answer(state: PartitionState, row: int, offset: int, event: Answer, turn: T
         return
     if request.parts.is_settled:
         status = request.parts.status.name.lower()
-        reason = (
-            f"request {event.restock_id} is {status} and takes no more answers; receipts still raise on hand"
-        )
+        reason = f"request {event.restock_id} is {status} and takes no more answers; receipts still raise on hand"
         turn.rejections.append(Rejection("inventory", offset, "contradicts_request", reason))
         return
     _move(state, event.restock_id, request, _ANSWERED[type(event)](request.parts, event.units), turn)
@@ -115,9 +113,7 @@ def _request_of(state: PartitionState, row: int, restock_id: str) -> OpenRequest
     return request if request is not None and request.row == row else None
 
 
-def _move(
-    state: PartitionState, restock_id: str, request: OpenRequest, after: RequestParts, turn: Turn
-) -> None:
+def _move(state: PartitionState, restock_id: str, request: OpenRequest, after: RequestParts, turn: Turn) -> None:
     """Put a request's new parts in place of the old ones, in the sums over the key too."""
     before, row = request.parts, request.row
     state.pending[row] += after.pending - before.pending

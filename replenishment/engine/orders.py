@@ -78,9 +78,7 @@ def take_orders(
     return _move_stock(state, lines, turn)
 
 
-def _sorted_lines(
-    state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s
-) -> _Lines | None:
+def _sorted_lines(state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s) -> _Lines | None:
     kinds = columns.kinds[stretch]
     place = np.flatnonzero(kinds != LineKind.TIME_PASSED)
     if not len(place):

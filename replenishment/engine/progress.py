@@ -17,13 +17,15 @@ class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``closed_through`` the end of the last closed bucket; ``decide_from`` the
     instant from which stock moves and requests are made, ``is_deciding``
     whether the clock has reached it; ``model_version`` the champion whose
-    levels decide. The counts are totals since the first claim.
+    levels decide and ``quantile_levels`` those of its forecasts. The counts are
+    totals since the first claim.
     """
 
     turn: int
     positions: Mapping[str, int]
     decide_from: int
     model_version: str = ""
+    quantile_levels: tuple[float, ...] = ()
     clock: int = UNKNOWN
     watermark: int = UNKNOWN
     ticked_seconds: float = 0.0

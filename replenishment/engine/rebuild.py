@@ -1,6 +1,5 @@
 """Memory of another model version from the windows, chunk by chunk beside the stream, and the flip to it."""
 
-import msgspec
 import numpy as np
 
 from replenishment.arrays import Int64s
@@ -54,8 +53,13 @@ def flip(state: PartitionState) -> Effects:
     if state.champion.table.name != columns.table.name:
         state.abandoned.append(state.champion.table.name)
     state.champion, state.incoming = columns, None
-    state.progress = msgspec.structs.replace(state.progress, model_version=columns.version)
+    state.move(model_version=columns.version, quantile_levels=columns.levels)
     return settle(state, Turn())
+
+
+def pending_keys(state: PartitionState) -> int:
+    """Return how many keys the incoming version must still be stepped for, 0 if none is incoming."""
+    return 0 if state.incoming is None else len(_lagging(state, state.incoming))
 
 
 def _lagging(state: PartitionState, columns: ForecastColumns) -> Int64s:

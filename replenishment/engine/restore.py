@@ -45,9 +45,7 @@ def restore(state: PartitionState, writes: RowWrites) -> None:
     try:
         _RESTORE[writes.table.partition(":")[0]](state, writes.keys, records)
     except KeyError as missing:
-        raise StateMismatch(
-            f"table {writes.table} of partition {state.partition} has a row for {missing}"
-        ) from None
+        raise StateMismatch(f"table {writes.table} of partition {state.partition} has a row for {missing}") from None
 
 
 def restored(state: PartitionState) -> None:
@@ -86,9 +84,7 @@ def _restore_restocks(state: PartitionState, ids: Sequence[bytes], records: Reco
 
 def _restore_events(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
     for key, fingerprints in zip(keys, records["fingerprints"].tolist(), strict=True):
-        state.events[state.keys.rows[key]] = deque(
-            (one for one in fingerprints if one), maxlen=REMEMBERED_EVENTS
-        )
+        state.events[state.keys.rows[key]] = deque((one for one in fingerprints if one), maxlen=REMEMBERED_EVENTS)
 
 
 def _restore_window(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:

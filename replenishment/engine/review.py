@@ -122,12 +122,10 @@ def _is_periodic(state: PartitionState, rows: Int64s) -> Bools:
 
 
 def _is_review_day(state: PartitionState, rows: Int64s, bucket: int) -> Bools:
-    """Return whether (start, end] of the bucket holds decide_from + n review periods, n = 0, 1, …"""
+    """Return whether decide_from + n review periods, n = 0, 1, …, lies in (start, end] of the bucket."""
     width = state.plan.width
     start, end = width.start_of(bucket), width.start_of(bucket + 1)
-    period = np.maximum(np.round(state.champion.rows["review_period_days"][rows] * DAY_MS), 1).astype(
-        np.int64
-    )
+    period = np.maximum(np.round(state.champion.rows["review_period_days"][rows] * DAY_MS), 1).astype(np.int64)
     latest = (end - state.progress.decide_from) // period
     return np.asarray((latest >= 0) & (state.progress.decide_from + latest * period > start))
 
@@ -163,9 +161,7 @@ def _request(
     key = state.keys.keys[row]
     supplier = bytes(state.terms["supplier"][row]).decode()
     slot = int(state.hot["slot"][row])
-    opened = np.datetime_as_string(
-        np.datetime64(state.plan.width.start_of(moment.open_bucket), "ms"), unit="s"
-    )
+    opened = np.datetime_as_string(np.datetime64(state.plan.width.start_of(moment.open_bucket), "ms"), unit="s")
     restock_id = str(uuid5(REQUESTS, f"{key.decode()}|{supplier}|{opened}Z|{slot}"))
     expires_at = moment.decided_at + round(state.plan.expiry_days * DAY_MS)
     state.hot["slot"][row] = slot + 1

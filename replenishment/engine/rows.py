@@ -1,6 +1,6 @@
-"""Durable rows: one little-endian dtype per table, the same in memory, in Redis and for readers. Nobody else knows a layout.
+"""Durable rows: one little-endian dtype per table, the same in memory, in Redis and for readers.
 
-A table in memory is one structured array with a row per key, so that packing
+Nobody else knows a layout. A table in memory is one structured array with a row per key, so that packing
 touched rows is a copy and a line finds all it needs of a key in two cache
 lines. Change a dtype and raise ``LAYOUT``: stored state of another layout is
 refused by name.

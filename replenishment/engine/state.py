@@ -1,4 +1,4 @@
-"""State of one partition in memory; changed in place by the engine only, dropped and loaded again when the store disagrees."""
+"""State of one partition in memory; changed in place by the engine only, loaded anew when the store disagrees."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -66,6 +66,11 @@ class ForecastColumns:
         """Return columns of a version that can no longer be loaded: no levels until another one took over."""
         table = forecast_table(version, 0, 0)
         return cls(version, None, table, _forecast_rows(table, capacity))
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Quantile levels of the curve; empty for a lost version."""
+        return () if self.grid is None else self.grid.levels
 
     def has_levels(self, rows: Int64s) -> Bools:
         """Return whether rows (B,) were ever stepped."""
@@ -185,7 +190,11 @@ def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster)
     return PartitionState(
         partition=partition,
         plan=plan,
-        progress=msgspec.structs.replace(progress, model_version=columns.version),
+        progress=msgspec.structs.replace(
+            progress,
+            model_version=columns.version,
+            quantile_levels=progress.quantile_levels if is_lost else columns.levels,
+        ),
         champion=columns,
         hot=_hot_rows(plan, FIRST_CAPACITY),
         window=_window_rows(plan, FIRST_CAPACITY),

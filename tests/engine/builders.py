@@ -65,9 +65,7 @@ class Line:
     price: int = -1
 
 
-def order_columns(
-    lines: Sequence[Line], start: int, end: int, rejections: Sequence[Rejection] = ()
-) -> OrderColumns:
+def order_columns(lines: Sequence[Line], start: int, end: int, rejections: Sequence[Rejection] = ()) -> OrderColumns:
     """Return lines as columns with a span."""
     placed = [line.at if line.placed_at is None else line.placed_at for line in lines]
     return OrderColumns(

@@ -45,9 +45,7 @@ def order_logs(draw: st.DrawFn) -> list[Line | Rejection]:
         elif kind is LineKind.TIME_PASSED:
             log.append(Line(offset, b"", at, 0, kind))
         elif kind is LineKind.CANCELLED:
-            log.append(
-                Line(offset, key, at, units, kind, placed_at=at - draw(st.sampled_from([0, HOUR, 2 * DAY])))
-            )
+            log.append(Line(offset, key, at, units, kind, placed_at=at - draw(st.sampled_from([0, HOUR, 2 * DAY]))))
         else:
             log.append(Line(offset, key, at, units, price=draw(st.sampled_from([-1, 25_000]))))
     return log
@@ -88,9 +86,7 @@ def test_any_cut_of_the_same_sequence_gives_the_same_bytes(
 
 
 @given(log=order_logs(), cuts=st.sets(st.integers(0, 40)), crash_after=st.integers(1, 60))
-def test_a_crash_after_any_turn_changes_nothing(
-    log: list[Line | Rejection], cuts: set[int], crash_after: int
-) -> None:
+def test_a_crash_after_any_turn_changes_nothing(log: list[Line | Rejection], cuts: set[int], crash_after: int) -> None:
     whole = play(fresh(PLAN, T0 + 3 * DAY), batches(log, set()))
     ledger = Ledger()
     _play_until(fresh(PLAN, T0 + 3 * DAY), batches(log, cuts), ledger, crash_after)
@@ -143,17 +139,6 @@ def test_closing_an_empty_bucket_is_an_explicit_zero() -> None:
     assert [(one[1], one[7]) for one in closed] == [(T0, [3]), (T0 + DAY, [0]), (T0 + 2 * DAY, [0])]
 
 
-events = st.builds(
-    lambda kind, key, at, units, restock, number: _event(kind, key, at, units, restock, number),
-    st.sampled_from(["count", "adjust", "receive", "final", "accept", "reject"]),
-    st.sampled_from(KEYS[:2]),
-    st.integers(0, 5),
-    st.integers(1, 50),
-    st.integers(0, 3),
-    st.integers(0, 12),
-)
-
-
 def _event(kind: str, key: bytes, at: int, units: int, restock: int, number: int) -> InventoryEvent:
     occurred_at, event_id, restock_id = T0 + 20 * DAY + at * HOUR, f"e{number}", f"known-{restock}"
     if kind == "count":
@@ -167,10 +152,19 @@ def _event(kind: str, key: bytes, at: int, units: int, restock: int, number: int
     return StockReceived(key, event_id, occurred_at, units, restock_id, final=kind == "final")
 
 
+events = st.builds(
+    _event,
+    st.sampled_from(["count", "adjust", "receive", "final", "accept", "reject"]),
+    st.sampled_from(KEYS[:2]),
+    st.integers(0, 5),
+    st.integers(1, 50),
+    st.integers(0, 3),
+    st.integers(0, 12),
+)
+
+
 @given(sequence=st.lists(events, max_size=25), cuts=st.sets(st.integers(0, 25)))
-def test_any_cut_of_inventory_events_gives_the_same_bytes(
-    sequence: list[InventoryEvent], cuts: set[int]
-) -> None:
+def test_any_cut_of_inventory_events_gives_the_same_bytes(sequence: list[InventoryEvent], cuts: set[int]) -> None:
     def run(cuts: set[int]) -> Ledger:
         state = fresh(PLAN, T0 + 15 * DAY)
         log = [Line(day, key, T0 + day * DAY, 5) for day, key in enumerate(KEYS[:2] * 10)]

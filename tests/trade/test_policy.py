@@ -1,12 +1,12 @@
 """Policies: textbook numbers, limits as tables of cases, and the laws of a sane order."""
 
 from math import ceil
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statistics import NormalDist
 
 from replenishment.policy import OrderLimits, levels, order_quantity
 from replenishment.quantiles import ProtectionDemand
@@ -91,9 +91,7 @@ curves = st.lists(st.floats(0, 1000, width=32), min_size=len(LEVELS), max_size=l
 
 
 @given(curve=curves, low=st.floats(0.01, 0.9999), high=st.floats(0.01, 0.9999))
-def test_a_higher_service_level_never_lowers_the_reorder_point(
-    curve: list[float], low: float, high: float
-) -> None:
+def test_a_higher_service_level_never_lowers_the_reorder_point(curve: list[float], low: float, high: float) -> None:
     low, high = sorted((low, high))
     demand = ProtectionDemand(LEVELS, np.array([curve, curve]))
     both = levels(demand, demand, np.array([low, high]), np.array([False, False]))
