@@ -14,18 +14,32 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 class Record(Protocol):
-    """One record as any broker client hands it over; ``timestamp`` in epoch milliseconds, -1 = none."""
+    """One record as any broker client hands it over."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Place in the partition."""
+        ...
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """Bytes of the key, None = none."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """Bytes of the value, None = a tombstone."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """Time the broker has for the record, epoch milliseconds; -1 = none."""
+        ...
+
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """Name and value of each header, in the order sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +86,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A fence and where the partition stands; ``row_bytes`` of each table that exists is the store's to keep."""
+    """A fence, where the partition stands, and the names of the tables that were ever written and not dropped."""
 
     fence: Fence
     progress: Progress
+    tables: Sequence[str] = ()
 
 
 class Outcome(Enum):
@@ -110,7 +125,10 @@ class StateStore(Protocol):
         ...
 
     async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
-        """Write one turn whole if epoch and turn match; the identical call may be repeated."""
+        """Write one turn whole if epoch and turn match; the identical call may be repeated.
+
+        Dropped tables go before rows are written: a table may be dropped and begun anew in one turn.
+        """
         ...
 
 

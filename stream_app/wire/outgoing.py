@@ -1,0 +1,142 @@
+"""Restock requests and closed demand as records: JSON values, CloudEvents binary headers.
+
+What is the same in content is the same in bytes: nothing here knows a clock
+or draws an id.
+"""
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+from msgspec import Struct
+
+from replenishment.events import DemandClosed, Evidence, RestockRequested
+from replenishment.keys import StockKey, stock_key
+from stream_app.ports import Headers, OutgoingRecord, Record
+from stream_app.wire.times import shown
+
+DEMAND_SCHEMA = 1
+DEMAND_IDS = uuid5(NAMESPACE_URL, "urn:restock:demand")
+"""Namespace of the ``ce_id`` of demand records: equal values have equal ids."""
+TRACE_HEADERS = ("traceparent", "tracestate")
+LONGEST_TRACE_HEADER_BYTES = 512
+"""What W3C Trace Context asks to be passed on at least; longer ones are left out."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Restock(Struct, gc=False):
+    restock_id: str
+    revision: int
+    location: str
+    sku: str
+    supplier: str
+    quantity: int
+    needed_by: str
+    decided_at: str
+    model_version: str
+    evidence: dict[str, Any]
+
+
+class _Demand(Struct, gc=False):
+    schema: int
+    partition: int
+    bucket_start: str
+    bucket_seconds: int
+    kind: str
+    chunk: int
+    chunks: int
+    model_version: str
+    location: Sequence[str]
+    sku: Sequence[str]
+    units: Sequence[int]
+    order_lines: Sequence[int]
+    price_mean: Sequence[float | None]
+    available_fraction: Sequence[float | None]
+
+
+def restock_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
+    """Return a request as a record with the trace of the order that caused it, if one did."""
+    location, sku = _parts(restock.key)
+    decided_at = shown(restock.decided_at)
+    value = _Restock(
+        restock_id=restock.restock_id,
+        revision=restock.revision,
+        location=location,
+        sku=sku,
+        supplier=restock.supplier,
+        quantity=restock.units,
+        needed_by=shown(restock.needed_by),
+        decided_at=decided_at,
+        model_version=restock.model_version,
+        evidence=_evidence(restock.evidence),
+    )
+    headers = _cloud_event(restock.restock_id, source, "restock.requested", decided_at)
+    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+
+
+def demand_record(partition: int, demand: DemandClosed, source: str) -> OutgoingRecord:
+    """Return the demand of one bucket for a chunk of keys as a record."""
+    parts = [_parts(key) for key in demand.keys]
+    bucket_start = shown(demand.bucket_start)
+    value = _encode(
+        _Demand(
+            schema=DEMAND_SCHEMA,
+            partition=partition,
+            bucket_start=bucket_start,
+            bucket_seconds=demand.bucket_seconds,
+            kind=demand.kind,
+            chunk=demand.chunk,
+            chunks=demand.chunks,
+            model_version=demand.model_version,
+            location=[one.location for one in parts],
+            sku=[one.sku for one in parts],
+            units=demand.units.tolist(),
+            order_lines=demand.order_lines.tolist(),
+            price_mean=_nullable(demand.price_mean.tolist()),
+            available_fraction=_nullable(demand.available_ratio.tolist()),
+        )
+    )
+    event_id = str(uuid5(DEMAND_IDS, value.decode()))
+    headers = _cloud_event(event_id, source, f"demand.{demand.kind}", bucket_start)
+    return OutgoingRecord("demand", f"p{partition}".encode(), value, headers)
+
+
+def _parts(key: bytes) -> StockKey:
+    parts = stock_key(key)
+    if parts is None:
+        raise ValueError(f"{key!r} is no stock key: the engine never saw it on the wire")
+    return parts
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(evidence)
+    # in which order topics came to be known differs after a claim; the bytes must not
+    positions = dict(sorted(evidence.positions.items()))
+    return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
+
+
+def _nullable(values: Sequence[float]) -> list[float | None]:
+    return [None if isnan(value) else value for value in values]
+
+
+def _cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
+    return (
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", kind.encode()),
+        ("ce_time", at.encode()),
+    )
+
+
+def _trace(cause: Record | None) -> Headers:
+    """Return the trace headers of a record, the last of each name."""
+    if cause is None or not cause.headers:
+        return ()
+    given = dict(cause.headers)
+    found = [(name, given.get(name)) for name in TRACE_HEADERS]
+    return tuple((name, one) for name, one in found if one and len(one) <= LONGEST_TRACE_HEADER_BYTES)
