@@ -1,0 +1,35 @@
+#!lua
+-- Take a partition over: refuse an older generation or another layout, else epoch + 1.
+-- KEYS: meta
+-- ARGV: generation (-1 = no consumer group), layout, progress of a first claim
+-- Returns CLAIMED epoch progress {table, ...} | FENCED generation | LAYOUT layout
+local meta = KEYS[1]
+local generation, layout, opening = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+
+if redis.call('EXISTS', meta) == 0 then
+  local now = redis.call('TIME')
+  redis.call('HSET', meta, 'incarnation', now[1] .. '.' .. now[2], 'layout', layout,
+    'generation', ARGV[1], 'epoch', '0', 'turn', '0', 'progress', opening)
+end
+
+local stored = redis.call('HMGET', meta, 'generation', 'layout')
+if generation >= 0 and generation < tonumber(stored[1]) then
+  return {'FENCED', stored[1]}
+end
+if stored[2] ~= layout then
+  return {'LAYOUT', stored[2]}
+end
+
+if generation >= 0 then
+  redis.call('HSET', meta, 'generation', ARGV[1])
+end
+local epoch = redis.call('HINCRBY', meta, 'epoch', 1)
+
+local tables = {}
+for _, field in ipairs(redis.call('HKEYS', meta)) do
+  local name = string.match(field, '^row_bytes:(.+)$')
+  if name then
+    tables[#tables + 1] = name
+  end
+end
+return {'CLAIMED', epoch, redis.call('HGET', meta, 'progress'), tables}
