@@ -1,0 +1,235 @@
+"""Every setting of the stream application in one flat class, read once by the command line.
+
+Variables carry the prefix ``RESTOCK_``; a variable with the prefix that
+nothing here knows is an error, since a mistyped name would silently mean a
+default. Secrets come from files. Values of a single SKU are no settings: they
+are data on the catalog topic.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+from replenishment.engine.plan import Plan
+from stream_app.errors import ConfigError
+
+PREFIX = "RESTOCK_"
+OTHER_VARIABLES = frozenset({"RESTOCK_CACHE", "RESTOCK_CLI_COLOR"})
+"""Variables of the product that are no settings of the worker."""
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+TOPIC_NAME = r"^[A-Za-z0-9._-]{0,180}$"
+
+
+class Settings(BaseSettings):
+    """What a worker, and every command beside it, is told from outside.
+
+    Build it with ``load_settings``, which reports every problem at once.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers of Kafka: `host:port[,host:port…]`.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis or Valkey 7 or later: `redis://`, `rediss://` or `unix:///path?db=0`; no password inside.",
+    )
+    redis_password_file: Path | None = Field(
+        None, description="File whose first line is the password of Redis; unset = none."
+    )
+    models: Path = Field(Path("var/models"), description="Directory of model versions.")
+    group: str = Field("restock", pattern=r"^[A-Za-z0-9._-]{1,180}$", description="Consumer group that workers share.")
+    topic_prefix: str = Field(
+        "", pattern=TOPIC_NAME, description="What the names of all topics begin with, for example `shop1.`."
+    )
+    state_prefix: str = Field(
+        "restock", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="What the names of all keys in Redis begin with."
+    )
+    transport: Literal["kafkabatch", "kafka"] = Field(
+        "kafkabatch",
+        description="`kafkabatch` reads whole fetches; `kafka` is Faust's own transport: same results, much slower.",
+    )
+    bucket_seconds: int = Field(
+        86_400, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS, description="Width of a bucket: 60 s to 4 weeks."
+    )
+    bucket_offset_seconds: int = Field(
+        0, gt=-86_400, lt=86_400, description="Offset of local time from UTC: moves the edges of buckets."
+    )
+    window_buckets: int = Field(112, ge=1, le=10_000, description="Closed buckets kept for each key.")
+    allowed_lateness_seconds: int = Field(
+        3_600, ge=0, description="How far the watermark stays behind the latest event time."
+    )
+    max_future_seconds: int = Field(
+        3_600,
+        ge=0,
+        description="An event later than its record's timestamp by more than this is refused (`future_dated`).",
+    )
+    decide_from: AwareDatetime | None = Field(
+        None,
+        description="Event time, RFC 3339, from which stock moves and restocks are requested;"
+        " unset = the instant of the first claim.",
+    )
+    tick_seconds: float = Field(
+        30.0, ge=0, le=86_400, description="How often a silent partition's watermark moves on; 0 = never."
+    )
+    lost_sales: bool = Field(False, description="Whether demand without stock is lost instead of becoming backorders.")
+    expiry_days: float = Field(
+        14.0, gt=0, le=3_650, description="Days after which a request without an answer raises an alert."
+    )
+    max_request_ratio: float = Field(
+        4.0, gt=0, description="Largest request, in order-up-to levels; guards against blunders."
+    )
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port of `/metrics`, `/live` and `/ready` on 127.0.0.1; 0 = any free one."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="Form of log lines on stderr; `auto` = console on a terminal, else JSON."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @field_validator("decide_from", mode="before")
+    @classmethod
+    def _is_rfc_3339(cls, value: object) -> object:
+        if isinstance(value, str) and not RFC_3339.fullmatch(value):
+            raise ValueError("must be RFC 3339, for example 2026-01-31T00:00:00Z")
+        return value
+
+    @field_validator("kafka")
+    @classmethod
+    def _is_bootstrap_servers(cls, value: str) -> str:
+        for server in value.split(","):
+            host, _, port = server.rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+                raise ValueError(f"{server!r} is no host:port")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme not in ("redis", "rediss", "unix") or not (url.hostname or (url.scheme == "unix" and url.path)):
+            raise ValueError("must be redis://host:port/db, rediss://host:port/db or unix:///path?db=0")
+        if url.password:
+            raise ValueError("must not hold a password: put it into a file named by RESTOCK_REDIS_PASSWORD_FILE")
+        return value
+
+    @field_validator("redis_password_file")
+    @classmethod
+    def _is_readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not (value.is_file() and os.access(value, os.R_OK)):
+            raise ValueError(f"{value} is no readable file")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        self.plan()
+        return self
+
+    def plan(self) -> Plan:
+        """Return what the engine needs of the settings.
+
+        Raises:
+            ValueError: If lateness spans more buckets than the window.
+        """
+        return Plan(
+            width=BucketWidth(self.bucket_seconds, self.bucket_offset_seconds),
+            allowed_lateness_seconds=self.allowed_lateness_seconds,
+            window_buckets=self.window_buckets,
+            lost_sales=self.lost_sales,
+            expiry_days=self.expiry_days,
+            max_request_ratio=self.max_request_ratio,
+        )
+
+    @property
+    def decide_from_at(self) -> int | None:
+        """``decide_from`` in epoch milliseconds."""
+        return None if self.decide_from is None else round(self.decide_from.timestamp() * 1000)
+
+    def redis_address(self) -> str:
+        """Return ``redis_url`` with the password of the file put in; never print it.
+
+        Raises:
+            ConfigError: If the file has gone since the settings were read.
+        """
+        if self.redis_password_file is None:
+            return self.redis_url
+        try:
+            password = quote(self.redis_password_file.read_text().splitlines()[0], safe="")
+        except (OSError, IndexError) as wrong:
+            raise ConfigError([f"RESTOCK_REDIS_PASSWORD_FILE: {self.redis_password_file} has no first line"]) from wrong
+        url = urlsplit(self.redis_url)
+        address = f"{url.username or ''}:{password}@{url.netloc.rpartition('@')[2]}"
+        return urlunsplit(url._replace(netloc=address))
+
+
+def load_settings(**chosen: Any) -> Settings:
+    """Return the settings of the environment; ``chosen`` (from the command line) comes before it.
+
+    Raises:
+        ConfigError: Lists every unknown variable and every wrong value.
+    """
+    problems = unknown_variables(os.environ)
+    try:
+        settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    except ValidationError as wrong:
+        problems += [_sentence(error) for error in wrong.errors()]
+        raise ConfigError(problems) from None
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable with our prefix that no part of the product reads."""
+    known = OTHER_VARIABLES | {variable(name) for name in Settings.model_fields}
+    return [
+        f"{name} is not a setting; `restock config` lists all"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting.
+
+    Example:
+        >>> variable("bucket_seconds")
+        'RESTOCK_BUCKET_SECONDS'
+    """
+    return PREFIX + name.upper()
+
+
+def shown(value: object) -> str:
+    """Return a setting's value as it would be written in the environment; empty if unset.
+
+    Example:
+        >>> shown(False), shown(None), shown(30.0)
+        ('false', '', '30')
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = variable(str(error["loc"][0]))
+    given = "" if "password" in message else f"={error['input']}"
+    return f"{name}{given}: {message[:1].lower()}{message[1:]}"
