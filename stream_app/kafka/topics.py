@@ -1,0 +1,169 @@
+"""The six topics of the product: their names, how they are created, whether they fit together.
+
+Input topics that we create are stamped by the broker (``LogAppendTime``):
+retention then goes by arrival, and a producer's wrong clock cannot pass as
+the record's time. What exists is never changed, only reported.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from replenishment.engine.columns import ROLES, Role
+from stream_app.errors import ConfigError, RestockError, Unavailable
+
+TopicRole: TypeAlias = Literal["orders", "inventory", "catalog", "restock", "demand", "dead-letter"]
+TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "restock", "demand", "dead-letter")
+TOPIC_CONFIGS: Mapping[TopicRole, Mapping[str, str]] = {
+    "orders": {"message.timestamp.type": "LogAppendTime"},
+    "inventory": {"message.timestamp.type": "LogAppendTime"},
+    "catalog": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"},
+    "restock": {"retention.ms": "-1"},
+    "demand": {"retention.ms": "-1"},
+    "dead-letter": {},
+}
+REQUEST_TIMEOUT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Real names of the topics: the prefix, then the role.
+
+    Example:
+        >>> TopicNames("shop1.").of("dead-letter"), TopicNames("shop1.").role_of("shop1.orders")
+        ('shop1.dead-letter', 'orders')
+    """
+
+    prefix: str = ""
+
+    def of(self, role: str) -> str:
+        """Return the real name of a role's topic."""
+        return self.prefix + role
+
+    def role_of(self, topic: str) -> Role | None:
+        """Return which input a real name is, or None if it is none."""
+        return next((role for role in ROLES if self.of(role) == topic), None)
+
+    @property
+    def inputs(self) -> Mapping[str, Role]:
+        """Role of each input topic by its real name."""
+        return {self.of(role): role for role in ROLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What ``create`` did or, in a dry run, would do; ``created`` and ``existing`` hold partition counts."""
+
+    created: Mapping[str, int] = field(default_factory=dict)
+    existing: Mapping[str, int] = field(default_factory=dict)
+
+
+def create(
+    bootstrap: str, names: TopicNames, partitions: int, replication_factor: int, *, is_dry_run: bool = False
+) -> Creation:
+    """Create the topics that do not exist yet and report those that do.
+
+    Args:
+        bootstrap: ``host:port[,host:port…]``.
+        names: Real names.
+        partitions: Of the topics to create.
+        replication_factor: Of the topics to create; -1 = the broker's default.
+        is_dry_run: Ask the broker whether it would create them, and create none.
+
+    Raises:
+        Unavailable: If no broker answers.
+        ConfigError: If an input topic exists with another partition count.
+        RestockError: If the broker refuses.
+    """
+    with _admin(bootstrap) as admin:
+        existing = partition_counts(admin, [names.of(role) for role in TOPIC_ROLES])
+        missing = [role for role in TOPIC_ROLES if names.of(role) not in existing]
+        inputs_missing = any(role in ROLES for role in missing)
+        wrong = [
+            f"topic {topic} has {count} partitions, not {partitions}: give --partitions {count}"
+            for topic, count in existing.items()
+            if inputs_missing and names.role_of(topic) and count != partitions
+        ]
+        if wrong:
+            raise ConfigError(wrong)
+        wanted = {
+            names.of(role): {
+                "num_partitions": partitions,
+                "replication_factor": replication_factor,
+                "configs": dict(TOPIC_CONFIGS[role]),
+            }
+            for role in missing
+        }
+        if wanted:
+            admin.create_topics(wanted, validate_only=is_dry_run, wait_for_metadata=not is_dry_run)
+    return Creation(dict.fromkeys(wanted, partitions), existing)
+
+
+def product_counts(bootstrap: str, names: TopicNames) -> dict[str, int]:
+    """Return the number of partitions of each topic of the product that exists, by real name.
+
+    Raises:
+        Unavailable: If no broker answers.
+        RestockError: If the broker refuses.
+    """
+    with _admin(bootstrap) as admin:
+        return partition_counts(admin, [names.of(role) for role in TOPIC_ROLES])
+
+
+def partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of those of the topics that exist."""
+    return {
+        topic["name"]: len(topic["partitions"])
+        for topic in admin.describe_topics(list(topics))
+        if not topic["error_code"]
+    }
+
+
+def co_partitioning_problems(counts: Mapping[str, int], names: TopicNames) -> list[str]:
+    """Return a sentence for each reason why a worker cannot run on topics with these partition counts.
+
+    Example:
+        >>> co_partitioning_problems({"orders": 3, "inventory": 3, "catalog": 3, "restock": 1}, TopicNames())
+        ['topic demand does not exist: run `restock topics create`', \
+'topic dead-letter does not exist: run `restock topics create`']
+    """
+    problems = [
+        f"topic {names.of(role)} does not exist: run `restock topics create`"
+        for role in TOPIC_ROLES
+        if names.of(role) not in counts
+    ]
+    inputs = {topic: counts[topic] for topic in names.inputs if topic in counts}
+    if len(set(inputs.values())) > 1:
+        listed = ", ".join(f"{topic} {count}" for topic, count in sorted(inputs.items()))
+        problems.append(
+            f"input topics differ in their number of partitions ({listed}), so a stock key's records would meet "
+            f"different workers: bring all to {max(inputs.values())} with `kafka-topics.sh --alter --topic NAME "
+            f"--partitions {max(inputs.values())}` before they hold records, or create new ones under another "
+            "RESTOCK_TOPIC_PREFIX"
+        )
+    return problems
+
+
+@contextmanager
+def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+    milliseconds = int(REQUEST_TIMEOUT_SECONDS * 1000)
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","),
+            request_timeout_ms=milliseconds,
+            bootstrap_timeout_ms=milliseconds,
+        )
+    except (KafkaError, OSError) as wrong:
+        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+    try:
+        yield admin
+    except KafkaError as wrong:
+        if wrong.retriable:
+            raise Unavailable(f"Kafka at {bootstrap} cannot answer now ({wrong}): try again") from wrong
+        raise RestockError(f"Kafka at {bootstrap} refused: {wrong}") from wrong
+    finally:
+        admin.close()
