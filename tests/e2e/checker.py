@@ -53,9 +53,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Logged]:
 def _until(consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> Iterator[list[Logged]]:
     while any(consumer.position(one) < end for one, end in ends.items()):
         for records in consumer.poll(timeout_ms=1_000, max_records=50_000).values():
-            yield [
-                Logged(one.partition, one.offset, one.key, one.value, dict(one.headers or ())) for one in records
-            ]
+            yield [Logged(one.partition, one.offset, one.key, one.value, dict(one.headers or ())) for one in records]
 
 
 def seconds(value: int | str) -> float:

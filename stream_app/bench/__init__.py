@@ -1,0 +1,1 @@
+"""Speed, measured beside a yardstick of the same run: ratios hold on any machine, absolute figures do not."""

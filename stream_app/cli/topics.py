@@ -1,0 +1,35 @@
+"""``restock topics create``."""
+
+import click
+
+from stream_app.kafka.topics import TopicNames
+from stream_app.kafka.topics import create as create_topics
+from stream_app.settings import load_settings
+
+
+@click.group()
+def topics() -> None:
+    """Create the topics."""
+
+
+@topics.command()
+@click.option("--partitions", type=click.IntRange(1, 10_000), default=3, show_default=True, help="Of each topic.")
+@click.option(
+    "--replication-factor", type=click.IntRange(1, 100), default=None, help="Of each topic; default: the broker's."
+)
+@click.option("--dry-run", is_flag=True, help="Ask the broker, but create nothing.")
+def create(*, partitions: int, replication_factor: int | None, dry_run: bool) -> None:
+    """Create the topics that do not exist yet; those that do are left as they are.
+
+    The number of partitions is the largest number of workers that can share
+    the load; changing it later moves stock keys between partitions.
+    """
+    settings = load_settings()
+    done = create_topics(
+        settings.kafka, TopicNames(settings.topic_prefix), partitions, replication_factor or -1, is_dry_run=dry_run
+    )
+    for topic, count in done.created.items():
+        click.echo(f"{'would create' if dry_run else 'created'} {topic} ({count} partitions)")
+    for topic, count in done.existing.items():
+        other = "" if count == partitions else f", not {partitions}"
+        click.echo(f"exists {topic} ({count} partitions{other})")

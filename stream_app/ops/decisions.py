@@ -1,0 +1,68 @@
+"""One log line for each decision: what is requested, what is withheld, what is refused."""
+
+import structlog
+
+from replenishment.engine.effects import Effects
+from stream_app.ports import Meter, Outcome
+
+MOST_LINES = 20
+"""Of each kind and turn; the rest is one line with their number. Metrics and topics have them all."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class DecisionLog:
+    """A meter that also logs, once a turn is durable; implements ``Meter``."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def applied(self, partition: int, effects: Effects, seconds: float) -> None:
+        """Log the decisions of a turn, then count it."""
+        self._meter.applied(partition, effects, seconds)
+        for restock in effects.restocks[:MOST_LINES]:
+            log.info(
+                "restock_requested",
+                partition=partition,
+                restock_id=restock.restock_id,
+                key=restock.key.decode(),
+                units=restock.units,
+                position=restock.evidence.inventory_position,
+                reorder_point=restock.evidence.reorder_point,
+                model=restock.model_version,
+            )
+        for withheld in effects.withheld[:MOST_LINES]:
+            log.warning(
+                "request_withheld",
+                partition=partition,
+                key=withheld.key.decode(),
+                missing_units=withheld.raw_units,
+                reason=withheld.reason,
+            )
+        for one in effects.rejections[:MOST_LINES]:
+            log.warning(
+                "record_rejected",
+                partition=partition,
+                topic=one.topic,
+                offset=one.offset,
+                code=one.code,
+                reason=one.reason,
+            )
+        for name, count in (
+            ("restocks_requested", len(effects.restocks)),
+            ("requests_withheld", len(effects.withheld)),
+            ("records_rejected", len(effects.rejections)),
+        ):
+            if count > MOST_LINES:
+                log.info(name, partition=partition, count=count, not_listed=count - MOST_LINES)
+
+    def refused(self, partition: int, outcome: Outcome) -> None:
+        """Count a turn that the store refused."""
+        self._meter.refused(partition, outcome)
+
+    def swapped(self, partition: int, version: str, rung: str) -> None:
+        """Show what a partition serves."""
+        self._meter.swapped(partition, version, rung)
+
+
+_meter: type[Meter] = DecisionLog

@@ -1,0 +1,193 @@
+"""Prometheus metrics of a worker: one method for each moment, counted once, when it is durable.
+
+No label holds a SKU, a location or a request: labels are partitions, topics,
+outcomes, codes and versions. Names and meanings are the contract of
+dashboards and alerts: docs/reference/metrics.md.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from replenishment.engine.effects import Effects, LineCounts
+from replenishment.engine.progress import UNKNOWN
+from stream_app.ports import Meter, Outcome
+from stream_app.wire.refusals import Code
+
+APPLY_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Edges of the buckets of the apply histogram."""
+RECORD_OUTCOMES = ("on_time", "late_corrected", "late_dropped", "repeated", "rejected")
+
+
+class PrometheusMeter:
+    """Implements ``Meter`` in a registry of its own.
+
+    Args:
+        clock: Seconds since 1970, for when a turn was last applied.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._served: dict[int, tuple[str, str]] = {}
+        self._records = self._counter("records", "Input records settled, by outcome.", ["outcome"])
+        self._rejected = self._counter("rejected_records", "Records sent to dead-letter, by refusal code.", ["code"])
+        self._unknown = self._counter("unknown_request_answers", "Answers and receipts naming an unknown request.")
+        self._lost = self._counter("lost_sales_units", "Units of demand lost for want of stock.")
+        self._turns = self._counter("turns", "Turns asked of the store, by its answer.", ["outcome"])
+        self._apply = Histogram(
+            "restock_apply_seconds",
+            "Seconds until the store had a turn.",
+            registry=self.registry,
+            buckets=APPLY_SECONDS,
+        )
+        self._requests = self._counter("requests", "Restock requests decided.")
+        self._requested = self._counter("requested_units", "Units of restock requests decided.")
+        self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
+        self._closed = self._counter("buckets_closed", "Buckets closed, each counted once per partition.")
+        self._published = self._counter("published_records", "Outbox entries acknowledged by Kafka.")
+        self._swaps = self._counter("model_swaps", "Model versions that partitions changed over to.")
+        self._swap_failures = self._counter(
+            "model_swap_failures", "Versions promoted but not usable; the old one stayed."
+        )
+        self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which orders are complete.")
+        self._clocks = self._gauge("event_clock_timestamp_seconds", "Highest event time of accepted orders.")
+        self._applied_at = self._gauge("last_record_processed_timestamp_seconds", "When a turn was last durable.")
+        self._keys = self._gauge("stock_keys", "Stock keys known.")
+        self._open = self._gauge("open_requests", "Restock requests not yet settled.")
+        self._expired = self._gauge("expired_requests", "Open requests past their expiry.")
+        self._rebuild = self._gauge("rebuild_pending_keys", "Keys the incoming model has not been stepped for yet.")
+        self._outbox = self._gauge("outbox_entries", "Entries waiting to be published, when last looked.")
+        self._positions = self._gauge("position_offset", "Next offset to apply.", ["topic", "partition"])
+        self._lag = self._gauge(
+            "lag_records", "Offsets between the applied position and the end.", ["topic", "partition"]
+        )
+        self._champion = self._gauge(
+            "champion_info", "1 for what a partition serves.", ["partition", "version", "rung"]
+        )
+        self._begin_at_zero()
+
+    def applied(self, partition: int, effects: Effects, seconds: float) -> None:
+        """Count a turn that is durable, ``seconds`` after the store was asked; a repeated request for it counts not."""
+        self._turns.labels(Outcome.APPLIED.value).inc()
+        self._apply.observe(seconds)
+        self._count_records(effects)
+        self._requests.inc(len(effects.restocks))
+        self._requested.inc(sum(restock.units for restock in effects.restocks))
+        self._withheld.inc(len(effects.withheld))
+        self._closed.inc(effects.buckets_closed)
+        self._show_progress(partition, effects)
+
+    def refused(self, partition: int, outcome: Outcome) -> None:  # noqa: ARG002  counters outlive partitions
+        """Count a turn that the store refused."""
+        self._turns.labels(outcome.value).inc()
+
+    def swapped(self, partition: int, version: str, rung: str) -> None:
+        """Show what a partition serves from now on; the first version after an assignment is no swap."""
+        before = self._served.get(partition)
+        if before == (version, rung):
+            return
+        if before is not None:
+            self._champion.remove(str(partition), *before)
+            self._swaps.inc(before[0] != version)
+        self._served[partition] = (version, rung)
+        self._champion.labels(str(partition), version, rung).set(1)
+
+    def swap_failed(self) -> None:
+        """Count a promoted version that cannot be used."""
+        self._swap_failures.inc()
+
+    def rebuilding(self, partition: int, keys: int) -> None:
+        """Show how many keys the incoming model must still be stepped for; 0 = no rebuild is under way."""
+        self._rebuild.labels(str(partition)).set(keys)
+
+    def published(self, partition: int, entries: int) -> None:  # noqa: ARG002  counters outlive partitions
+        """Count outbox entries that Kafka acknowledged."""
+        self._published.inc(entries)
+
+    def waiting(self, partition: int, entries: int) -> None:
+        """Show how many outbox entries were waiting when the relay last looked."""
+        self._outbox.labels(str(partition)).set(entries)
+
+    def lagging(self, topic: str, partition: int, records: int) -> None:
+        """Show how far the applied position of a topic (its role) is behind its end."""
+        self._lag.labels(topic, str(partition)).set(records)
+
+    def released(self, partition: int) -> None:
+        """Forget the gauges of a partition that another worker may own now."""
+        number = str(partition)
+        for gauge in self._partition_gauges:
+            gauge.remove_by_labels({"partition": number})
+        self._served.pop(partition, None)
+
+    @property
+    def _partition_gauges(self) -> Sequence[Gauge]:
+        gauges = [self._watermark, self._clocks, self._applied_at, self._keys, self._open, self._expired]
+        return [*gauges, self._rebuild, self._outbox, self._positions, self._lag, self._champion]
+
+    def _count_records(self, effects: Effects) -> None:
+        counts = effects.counts
+        by_engine = sum(rejection.code == Code.CONTRADICTS_REQUEST for rejection in effects.rejections)
+        outcomes = {
+            "on_time": _on_time(counts) - by_engine,
+            "late_corrected": counts.late_corrected,
+            "late_dropped": counts.late_dropped,
+            "repeated": counts.repeated,
+            "rejected": len(effects.rejections),
+        }
+        for outcome, count in outcomes.items():
+            self._records.labels(outcome).inc(count)
+        for rejection in effects.rejections:
+            self._rejected.labels(rejection.code).inc()
+        self._unknown.inc(counts.unknown_requests)
+        self._lost.inc(counts.lost_units)
+
+    def _show_progress(self, partition: int, effects: Effects) -> None:
+        number, progress = str(partition), effects.progress
+        if progress.watermark != UNKNOWN:
+            self._watermark.labels(number).set(progress.watermark / 1000)
+        if progress.clock != UNKNOWN:
+            self._clocks.labels(number).set(progress.clock / 1000)
+        self._applied_at.labels(number).set(self._clock())
+        self._keys.labels(number).set(effects.keys)
+        self._open.labels(number).set(effects.open_requests)
+        self._expired.labels(number).set(effects.expired_requests)
+        for topic, position in progress.positions.items():
+            self._positions.labels(topic, number).set(position)
+
+    def _begin_at_zero(self) -> None:
+        """Show counters before their first event: a rate over a series that appears late misses the first."""
+        for outcome in RECORD_OUTCOMES:
+            self._records.labels(outcome)
+        for code in Code:
+            self._rejected.labels(code.value)
+        for answer in Outcome:
+            if answer is not Outcome.REPEATED:
+                self._turns.labels(answer.value)
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(f"restock_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ("partition",)) -> Gauge:
+        return Gauge(f"restock_{name}", text, labels, registry=self.registry)
+
+
+class NullMeter:
+    """Implements ``Meter`` where nobody looks: files, tools and tests."""
+
+    def applied(self, partition: int, effects: Effects, seconds: float) -> None:
+        """Count nothing."""
+
+    def refused(self, partition: int, outcome: Outcome) -> None:
+        """Count nothing."""
+
+    def swapped(self, partition: int, version: str, rung: str) -> None:
+        """Show nothing."""
+
+
+def _on_time(counts: LineCounts) -> int:
+    return counts.applied - counts.late_corrected - counts.late_dropped - counts.repeated
+
+
+_meters: tuple[type[Meter], ...] = (PrometheusMeter, NullMeter)

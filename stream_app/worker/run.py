@@ -1,0 +1,163 @@
+"""The composition root of a worker: from settings to a process that works until it is told to stop.
+
+Servers that are away are waited for, at the start and later on. What waiting
+cannot mend (settings, topics, the layout of stored state) ends the worker.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+
+import structlog
+from redis.asyncio import Redis
+
+from stream_app.errors import ConfigError, Unavailable
+from stream_app.kafka.outbox import Relay
+from stream_app.kafka.span_reader import SpanReader
+from stream_app.kafka.topics import TopicNames, co_partitioning_problems, product_counts
+from stream_app.ops.decisions import DecisionLog
+from stream_app.processor import Parts
+from stream_app.settings import Settings
+from stream_app.store.connection import connected, examined
+from stream_app.store.patience import Patience
+from stream_app.store.reader import StateReader
+from stream_app.store.redis_store import RedisStore
+from stream_app.swap import champion_follower
+from stream_app.wire.json_wire import JsonWire
+from stream_app.worker.readiness import Outside, Readiness
+from stream_app.worker.session import SESSION_ENDS_BY, Session, SessionParts
+from stream_app.worker.upkeep import Upkeep
+
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 10.0
+ANSWER_SECONDS = 3.0
+"""How long Redis is asked before its absence is told."""
+STOP_SECONDS = 20.0
+"""How long an orderly end may take; the state is safe at any instant."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_observing: bool = False) -> None:
+    """Work until ``stop`` is set.
+
+    Args:
+        settings: Of the worker.
+        outside: Where it shows itself.
+        stop: Set when the worker is to end.
+        is_observing: Whether it forecasts and counts, but requests nothing.
+
+    Raises:
+        ConfigError: If settings, topics or stored state do not fit each other.
+        RestockError: If the worker cannot go on; the message names the next command.
+    """
+    stopping = asyncio.create_task(stop.wait())
+    working = asyncio.create_task(_work(settings, outside, is_observing=is_observing))
+    try:
+        await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.wait({working}, timeout=STOP_SECONDS)
+
+
+async def _work(settings: Settings, outside: Outside, *, is_observing: bool) -> None:
+    names = TopicNames(settings.topic_prefix)
+    client = connected(settings.redis_address())
+    spans, ends = SpanReader(settings.kafka, names), SpanReader(settings.kafka, names)
+    try:
+        await _wait_for_redis(client, outside)
+        counts = await _wait_for_topics(settings, names, outside)
+        await _serve(settings, outside, client, spans, ends, counts, is_observing=is_observing)
+    finally:
+        await spans.close()
+        await ends.close()
+        await client.aclose()
+
+
+async def _wait_for_redis(client: Redis, outside: Outside) -> None:
+    for seconds in _growing():
+        try:
+            report = await examined(client, Patience(ANSWER_SECONDS))
+        except Unavailable as away:
+            outside.health.lacks("redis", str(away))
+            log.warning("redis_waits", seconds=seconds, error=str(away))
+            await asyncio.sleep(seconds)
+        else:
+            outside.health.has("redis")
+            for warning in report.warnings:
+                log.warning("redis_is_less_than_durable", warning=warning)
+            return
+
+
+async def _wait_for_topics(settings: Settings, names: TopicNames, outside: Outside) -> Mapping[str, int]:
+    """Return the partition counts of all topics once Kafka answers; ConfigError if a worker cannot run on them."""
+    for seconds in _growing():
+        try:
+            counts = await asyncio.to_thread(product_counts, settings.kafka, names)
+        except Unavailable as away:
+            outside.health.lacks("kafka", str(away))
+            log.warning("kafka_waits", seconds=seconds, error=str(away))
+            await asyncio.sleep(seconds)
+        else:
+            problems = co_partitioning_problems(counts, names)
+            if problems:
+                raise ConfigError(problems)
+            outside.health.has("kafka")
+            return counts
+    raise AssertionError("waiting has no end")
+
+
+async def _serve(
+    settings: Settings,
+    outside: Outside,
+    client: Redis,
+    spans: SpanReader,
+    ends: SpanReader,
+    counts: Mapping[str, int],
+    *,
+    is_observing: bool,
+) -> None:
+    health, meter, plan = outside.health, outside.meter, settings.plan()
+    names = TopicNames(settings.topic_prefix)
+    patience = Patience(None, lambda why: health.lacks("redis", why), lambda: health.has("redis"))
+    store = RedisStore(client, settings.state_prefix, patience)
+    follower = champion_follower(settings.models, plan, meter.swap_failed)
+    await asyncio.to_thread(follower.champion)
+    health.has("model")
+    reader = StateReader(client, settings.state_prefix, Patience(ANSWER_SECONDS))
+    upkeep = Upkeep(health, meter, store, reader, ends, follower, is_observing=is_observing)
+    wire = JsonWire(counts[names.of("orders")], settings.max_future_seconds)
+    relay = Relay(settings.kafka, store, names, counts, meter.published)
+    readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
+    parts = SessionParts(
+        settings, names, Parts(plan, store, wire, DecisionLog(meter), follower), spans, relay, upkeep, readiness
+    )
+    try:
+        await _hold_sessions(parts, outside)
+    finally:
+        await relay.close()
+
+
+async def _hold_sessions(parts: SessionParts, outside: Outside) -> None:
+    """Hold one session after the other: a Faust app that ends because Kafka went away is built anew."""
+    waits = _growing()
+    while True:
+        begun = time.monotonic()
+        try:
+            await Session(parts).hold()
+        except SESSION_ENDS_BY as away:
+            outside.health.lacks("partitions", "Kafka went away")
+            waits = _growing() if time.monotonic() - begun > LONGEST_RETRY_SECONDS else waits
+            seconds = next(waits)
+            log.warning("session_begins_anew", seconds=seconds, error=str(away) or type(away).__name__)
+            await asyncio.sleep(seconds)
+
+
+def _growing() -> Iterator[float]:
+    seconds = FIRST_RETRY_SECONDS
+    while True:
+        yield seconds
+        seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)

@@ -1,0 +1,142 @@
+"""What a worker does beside the stream: beats, looks at the stop button, follows the champion, measures the lag."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from replenishment.engine.columns import ROLES
+from stream_app.errors import RestockError, StateCorrupt, Unavailable
+from stream_app.kafka.span_reader import SpanReader
+from stream_app.ops.health import Health
+from stream_app.ops.metrics import PrometheusMeter
+from stream_app.ports import Switch
+from stream_app.store.reader import StateReader
+from stream_app.swap import ChampionFollower
+from stream_app.worker.crew import Crew
+from stream_app.worker.runner import PartitionRunner
+
+BEAT_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often the stop button and the champion pointer are looked at."""
+MEASURE_SECONDS = 5.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Upkeep:
+    """Loops that run as long as a session; none of them can stop the stream.
+
+    Args:
+        health: Gets beats, and whether Kafka answers.
+        meter: Gets gauges that nobody else can see: lag, outbox, rebuilds.
+        switch: The stop button.
+        reader: Where partitions stand in the store.
+        ends: Ends of topics; nobody else may use it, since it reads one span at a time.
+        follower: Who should serve.
+        is_observing: Whether nothing is ever requested.
+    """
+
+    def __init__(
+        self,
+        health: Health,
+        meter: PrometheusMeter,
+        switch: Switch,
+        reader: StateReader,
+        ends: SpanReader,
+        follower: ChampionFollower,
+        *,
+        is_observing: bool,
+    ) -> None:
+        self._health = health
+        self._meter = meter
+        self._switch = switch
+        self._reader = reader
+        self._ends = ends
+        self._follower = follower
+        self._is_observing = is_observing
+        self._is_paused = False
+        self._unusable: str | None = None
+
+    @property
+    def is_requesting(self) -> bool:
+        """Whether requests may be made."""
+        return not (self._is_observing or self._is_paused)
+
+    async def keep(self, crew: Crew) -> None:
+        """Do all of it for a crew until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._beat())
+            loops.create_task(_every(LOOK_SECONDS, lambda: self._look_at_switch(crew)))
+            loops.create_task(_every(LOOK_SECONDS, lambda: self._follow_champion(crew)))
+            loops.create_task(_every(MEASURE_SECONDS, lambda: self._measure(crew)))
+
+    async def _beat(self) -> None:
+        while True:
+            self._health.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _look_at_switch(self, crew: Crew) -> None:
+        is_paused = await self._switch.is_paused()
+        if is_paused != self._is_paused:
+            log.warning("requests_paused" if is_paused else "requests_resumed")
+        self._is_paused = is_paused
+        for runner in crew.runners:
+            if runner.shell is not None:
+                runner.shell.is_requesting = self.is_requesting
+
+    async def _follow_champion(self, crew: Crew) -> None:
+        await asyncio.to_thread(self._follower.look)
+        forecaster, rung = self._follower.champion()
+        for runner in crew.runners:
+            shell = runner.shell
+            if shell is None or shell.serves == (forecaster.version, rung) or forecaster.version == self._unusable:
+                continue
+            try:
+                is_swapped = await shell.use(forecaster, rung)
+            except RestockError as wrong:
+                log.warning("swap_waits", partition=runner.partition, version=forecaster.version, error=str(wrong))
+            except Exception as wrong:  # whatever a model does wrong, the old one goes on serving
+                self._unusable = forecaster.version
+                self._meter.swap_failed()
+                log.exception("model_refused", version=forecaster.version, error=str(wrong))
+            else:
+                if is_swapped:
+                    log.info("model_swapped", partition=runner.partition, version=forecaster.version, rung=rung)
+
+    async def _measure(self, crew: Crew) -> None:
+        for runner in crew.runners:
+            try:
+                await self._measure_partition(runner)
+            except Unavailable as away:
+                # Redis says so itself where it is asked for the stream
+                log.debug("lag_unknown", partition=runner.partition, error=str(away))
+
+    async def _measure_partition(self, runner: PartitionRunner) -> None:
+        number, shell = runner.partition, runner.shell
+        standing = await self._reader.standing(number)
+        if standing is None or shell is None:
+            return
+        self._meter.waiting(number, standing.unsent)
+        self._meter.rebuilding(number, shell.rebuild_pending_keys)
+        for role in ROLES:
+            end = await self._end(role, number)
+            self._meter.lagging(role, number, max(0, end - standing.progress.positions.get(role, 0)))
+
+    async def _end(self, role: str, partition: int) -> int:
+        try:
+            end = await self._ends.end(role, partition)  # type: ignore[arg-type]
+        except Unavailable as away:
+            self._health.lacks("kafka", str(away))
+            raise
+        self._health.has("kafka")
+        return end
+
+
+async def _every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await do()
+        except StateCorrupt as broken:
+            log.error("upkeep_failed", error=str(broken))
+        await asyncio.sleep(seconds)

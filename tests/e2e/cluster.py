@@ -1,0 +1,119 @@
+"""Workers as separate processes on the embedded servers, and a plain producer beside them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaProducer
+
+PATIENCE_SECONDS = 90.0
+RESTOCK = (sys.executable, "-m", "stream_app.cli.main")
+
+
+def eventually(is_true: Callable[[], bool], what: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """Return as soon as a condition holds; fail with its name if it does not in time."""
+    end = time.monotonic() + patience_seconds
+    while not is_true():
+        assert time.monotonic() < end, f"not within {patience_seconds:g} s: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Cluster:
+    """One product on its own topics and its own Redis prefix; ``folder`` keeps the logs of its workers."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's address."""
+        return self.environment["RESTOCK_KAFKA"]
+
+    def topic(self, role: str) -> str:
+        """Return the real name of a topic."""
+        return self.environment["RESTOCK_TOPIC_PREFIX"] + role
+
+    def run(self, *arguments: str) -> str:
+        """Run a ``restock`` command; return what it prints."""
+        done = subprocess.run(
+            [*RESTOCK, *arguments], env=self.environment, capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker; do not wait for it."""
+        log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
+        worker = subprocess.Popen([*RESTOCK, "worker"], env=self.environment, stdout=log, stderr=log)
+        log.close()
+        self.workers.append(worker)
+        return worker
+
+    def logs(self) -> str:
+        """Return the last lines of all workers' logs."""
+        return "\n".join(path.read_text()[-3_000:] for path in sorted(self.folder.glob("worker-*.log")))
+
+    def state(self) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+        """Return ``restock state --json``: keys by name, and the summary."""
+        lines = [json.loads(line) for line in self.run("state", "--json").splitlines()]
+        keys = {f"{one['location']}|{one['sku']}": one for one in lines[:-1]}
+        summary: dict[str, Any] = lines[-1]["summary"]
+        return keys, summary
+
+    def applied(self, role: str) -> int:
+        """Return how many records of a topic are applied, over all partitions."""
+        _, summary = self.state()
+        return sum(summary["applied"].get(self.topic(role), {}).values())
+
+    def produce(self, role: str, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> int:
+        """Write (partition, key, value) records; return how many."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=20)
+        count = 0
+        try:
+            for partition, key, value in records:
+                producer.send(self.topic(role), key=key, value=value, partition=partition)
+                count += 1
+            producer.flush()
+        finally:
+            producer.close()
+        return count
+
+    def stop(self) -> None:
+        """Kill what still runs."""
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGKILL)
+            worker.wait(10)
+
+
+@contextmanager
+def cluster(folder: Path, bootstrap: str, redis_url: str, name: str, **settings: str) -> Iterator[Cluster]:
+    """A product of its own name on given servers; its workers are gone afterwards."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("RESTOCK_")}
+    environment = {
+        **own,
+        "RESTOCK_KAFKA": bootstrap,
+        "RESTOCK_REDIS_URL": redis_url,
+        "RESTOCK_TOPIC_PREFIX": f"{name}.",
+        "RESTOCK_STATE_PREFIX": name,
+        "RESTOCK_GROUP": name,
+        "RESTOCK_MODELS": str(folder / "models"),
+        "RESTOCK_TICK_SECONDS": "0",
+        "RESTOCK_LOG_FORMAT": "json",
+        **settings,
+    }
+    made = Cluster(environment, folder)
+    try:
+        yield made
+    finally:
+        made.stop()

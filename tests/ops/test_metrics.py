@@ -1,0 +1,179 @@
+"""Metrics of a worker: what each moment changes, and that names and labels stay within bounds."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from replenishment.engine.effects import Effects, LineCounts
+from replenishment.engine.progress import Progress
+from replenishment.events import OrderWithheld, Rejection
+from stream_app.ops.metrics import NullMeter, PrometheusMeter
+from stream_app.ports import Outcome
+from stream_app.wire.refusals import Code
+from tests.wire.test_outgoing import RESTOCK
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
+LABELS = {"partition", "topic", "outcome", "code", "version", "rung", "le"}
+
+
+def turn(progress: Progress | None = None, **more: Any) -> Effects:
+    """Return a turn."""
+    silent: dict[str, Any] = {"writes": (), "restocks": (), "causes": (), "demand": (), "rejections": ()}
+    silent |= {"withheld": (), "counts": LineCounts()}
+    return Effects(progress or Progress(1, {}, 0), **{**silent, **more})
+
+
+BUSY = turn(
+    Progress(9, {"orders": 110, "inventory": 7}, 0, clock=1_700_000_003_600_000, watermark=1_700_000_000_000_000),
+    restocks=(RESTOCK, RESTOCK),
+    causes=(-1, -1),
+    rejections=(Rejection("orders", 1, "too_old", ""), Rejection("inventory", 2, "contradicts_request", "")),
+    withheld=(OrderWithheld(b"uk|A", 0, 3, "below minimum"),),
+    counts=LineCounts(applied=100, late_corrected=3, late_dropped=2, repeated=5, unknown_requests=4, lost_units=11),
+    buckets_closed=2,
+    keys=50,
+    open_requests=6,
+    expired_requests=1,
+)
+
+
+def value(meter: PrometheusMeter, name: str, labels: Mapping[str, str] | None = None) -> float | None:
+    return meter.registry.get_sample_value(name, dict(labels or {}))
+
+
+def scripted() -> PrometheusMeter:
+    """Return a meter after one moment of each kind."""
+    meter = PrometheusMeter(clock=lambda: 1_800_000_000.0)
+    meter.swapped(0, "starter-1", "starter")
+    meter.applied(0, BUSY, 0.004)
+    meter.refused(0, Outcome.FENCED)
+    meter.swap_failed()
+    meter.rebuilding(0, 12)
+    meter.published(0, 3)
+    meter.waiting(0, 8)
+    meter.lagging("orders", 0, 77)
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "expected"),
+    [
+        ("restock_records_total", {"outcome": "on_time"}, 89),
+        ("restock_records_total", {"outcome": "late_corrected"}, 3),
+        ("restock_records_total", {"outcome": "late_dropped"}, 2),
+        ("restock_records_total", {"outcome": "repeated"}, 5),
+        ("restock_records_total", {"outcome": "rejected"}, 2),
+        ("restock_rejected_records_total", {"code": "too_old"}, 1),
+        ("restock_rejected_records_total", {"code": "contradicts_request"}, 1),
+        ("restock_rejected_records_total", {"code": "undecodable"}, 0),
+        ("restock_unknown_request_answers_total", {}, 4),
+        ("restock_lost_sales_units_total", {}, 11),
+        ("restock_turns_total", {"outcome": "applied"}, 1),
+        ("restock_turns_total", {"outcome": "fenced"}, 1),
+        ("restock_turns_total", {"outcome": "regressed"}, 0),
+        ("restock_apply_seconds_count", {}, 1),
+        ("restock_apply_seconds_sum", {}, 0.004),
+        ("restock_apply_seconds_bucket", {"le": "0.005"}, 1),
+        ("restock_apply_seconds_bucket", {"le": "0.0025"}, 0),
+        ("restock_requests_total", {}, 2),
+        ("restock_requested_units_total", {}, 48),
+        ("restock_withheld_requests_total", {}, 1),
+        ("restock_buckets_closed_total", {}, 2),
+        ("restock_published_records_total", {}, 3),
+        ("restock_model_swaps_total", {}, 0),
+        ("restock_model_swap_failures_total", {}, 1),
+        ("restock_watermark_timestamp_seconds", {"partition": "0"}, 1_700_000_000_000),
+        ("restock_event_clock_timestamp_seconds", {"partition": "0"}, 1_700_000_003_600),
+        ("restock_last_record_processed_timestamp_seconds", {"partition": "0"}, 1_800_000_000),
+        ("restock_stock_keys", {"partition": "0"}, 50),
+        ("restock_open_requests", {"partition": "0"}, 6),
+        ("restock_expired_requests", {"partition": "0"}, 1),
+        ("restock_rebuild_pending_keys", {"partition": "0"}, 12),
+        ("restock_outbox_entries", {"partition": "0"}, 8),
+        ("restock_position_offset", {"topic": "orders", "partition": "0"}, 110),
+        ("restock_position_offset", {"topic": "inventory", "partition": "0"}, 7),
+        ("restock_lag_records", {"topic": "orders", "partition": "0"}, 77),
+        ("restock_champion_info", {"partition": "0", "version": "starter-1", "rung": "starter"}, 1),
+    ],
+)
+def test_each_moment_shows(name: str, labels: dict[str, str], expected: float) -> None:
+    assert value(scripted(), name, labels) == expected
+
+
+def test_records_over_all_outcomes_are_the_records_settled() -> None:
+    meter = scripted()
+    families = {family.name: family for family in meter.registry.collect()}
+    total = sum(one.value for one in families["restock_records"].samples if one.name == "restock_records_total")
+    # 100 were applied, one of them refused by the engine; the wire refused one more
+    assert total == 101
+
+
+def test_only_a_change_of_version_is_a_swap() -> None:
+    meter = PrometheusMeter()
+    meter.swapped(0, "a", "starter")
+    meter.swapped(0, "a", "starter")
+    meter.swapped(0, "a", "champion")
+    assert value(meter, "restock_model_swaps_total") == 0
+    meter.swapped(0, "b", "champion")
+    assert value(meter, "restock_model_swaps_total") == 1
+    assert value(meter, "restock_champion_info", {"partition": "0", "version": "b", "rung": "champion"}) == 1
+    served = [
+        one for family in meter.registry.collect() if family.name == "restock_champion_info" for one in family.samples
+    ]
+    assert len(served) == 1
+
+
+def test_a_partition_without_events_has_no_watermark() -> None:
+    meter = PrometheusMeter()
+    meter.applied(0, turn(), 0.001)
+    assert value(meter, "restock_watermark_timestamp_seconds", {"partition": "0"}) is None
+
+
+def test_a_released_partition_leaves_no_gauge_behind_and_keeps_its_counts() -> None:
+    meter = scripted()
+    meter.released(0)
+    meter.released(1)
+    assert value(meter, "restock_requests_total") == 2
+    text = generate_latest(meter.registry).decode()
+    assert 'partition="0"' not in text
+    meter.swapped(0, "b", "champion")
+    assert value(meter, "restock_model_swaps_total") == 0, "the first version after an assignment is no swap"
+
+
+def test_every_code_and_answer_is_there_before_it_happens() -> None:
+    meter = PrometheusMeter()
+    for code in Code:
+        assert value(meter, "restock_rejected_records_total", {"code": code.value}) == 0
+    for outcome in (Outcome.APPLIED, Outcome.AHEAD, Outcome.REGRESSED, Outcome.FENCED):
+        assert value(meter, "restock_turns_total", {"outcome": outcome.value}) == 0
+
+
+def test_labels_are_few_and_never_a_sku() -> None:
+    text = generate_latest(scripted().registry).decode()
+    families = list(text_string_to_metric_families(text))
+    assert {label for family in families for one in family.samples for label in one.labels} <= LABELS
+    assert all(family.name.startswith("restock_") and family.documentation.endswith(".") for family in families)
+
+
+def test_the_reference_lists_exactly_the_metrics_there_are() -> None:
+    listed = set(re.findall(r"^\| `(restock_\w+)`", REFERENCE.read_text(), re.MULTILINE))
+    there = {family.name + ("_total" if family.type == "counter" else "") for family in scripted().registry.collect()}
+    assert listed == there
+
+
+def test_two_meters_do_not_share_a_registry() -> None:
+    one, other = scripted(), PrometheusMeter()
+    assert value(one, "restock_requests_total") == 2
+    assert value(other, "restock_requests_total") == 0
+
+
+def test_a_meter_that_nobody_looks_at_takes_every_moment() -> None:
+    meter = NullMeter()
+    meter.applied(0, BUSY, 0.1)
+    meter.refused(0, Outcome.AHEAD)
+    meter.swapped(0, "a", "champion")
