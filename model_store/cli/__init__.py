@@ -1,0 +1,1 @@
+"""The command `model-store`: versions on the command line; heavy imports only where a command needs them."""

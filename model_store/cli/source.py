@@ -1,0 +1,148 @@
+"""Where demand to learn from or to score on comes from: options, reading, and what an operator sees meanwhile.
+
+Progress and errors go to stderr. What is made of the demand is in `train` and `evaluate`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from model_store.errors import ModelStoreError
+from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+
+if TYPE_CHECKING:
+    from model_store.training.history import DemandHistory
+    from model_store.training.progress import Reporter
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+_WIDTH = re.compile(r"(\d{1,7})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+
+
+class _WidthType(click.ParamType):
+    """A bucket width: a number and s, m, h, d or w."""
+
+    name = "width"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = _WIDTH.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no width; e.g. 1d, 1h, 15m, 1w", param, ctx)
+        seconds = int(match[1]) * _SECONDS[match[2]]
+        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+            self.fail(f"{value} is not within 60 s and 4 weeks", param, ctx)
+        return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A topic of closed demand, or a file of order lines; see `source_options`.
+
+    Raises:
+        click.UsageError: If none is named, or both are.
+    """
+
+    kafka: str | None
+    topic: str
+    topic_prefix: str
+    orders: Path | None
+    bucket: int
+    bucket_offset_seconds: int
+    until: datetime | None
+
+    def __post_init__(self) -> None:
+        if self.orders is None and self.kafka is None:
+            raise click.UsageError("name a source: --kafka HOST:PORT (or RESTOCK_KAFKA), or --orders FILE")
+        named = click.get_current_context().get_parameter_source("kafka") is ParameterSource.COMMANDLINE
+        if self.orders is not None and named:
+            raise click.UsageError("--kafka and --orders are two sources; name one")
+
+    def read(self, reporter: "Reporter") -> "DemandHistory":
+        """Return the demand, cut at ``until``.
+
+        Raises:
+            UnusableHistory: If the source cannot be read or holds no demand.
+            click.UsageError: If ``until`` is before all of it.
+        """
+        history = self._whole(reporter)
+        reporter.say(
+            f"read {len(history.keys)} stock keys over {history.buckets} buckets of {history.width.seconds} s, "
+            f"until {datetime.fromtimestamp(history.end_at / 1000, UTC):%Y-%m-%dT%H:%MZ}"
+        )
+        if self.until is None:
+            return history
+        until_at = round(self.until.replace(tzinfo=UTC).timestamp() * 1000)
+        columns = history.width.bucket_at(until_at) - history.first_bucket
+        if columns < 1:
+            raise click.UsageError(f"--until {self.until:%Y-%m-%d} is before the first bucket ends")
+        return history.until(min(columns, history.buckets))
+
+    def _whole(self, reporter: "Reporter") -> "DemandHistory":
+        if self.orders is not None:
+            from model_store.training.orders_file import read_orders
+
+            reporter.stage(f"reading {self.orders.name}")
+            return read_orders(self.orders, BucketWidth(self.bucket, self.bucket_offset_seconds))
+        from model_store.training.demand_topic import read_demand
+
+        topic = self.topic_prefix + self.topic
+        return read_demand(self.kafka or "", topic, reporter.stage(f"reading {topic}"))
+
+
+_OPTIONS = (
+    click.option("--kafka", envvar="RESTOCK_KAFKA", show_envvar=True, help="Bootstrap servers to read demand from."),
+    click.option("--topic", default="demand", show_default=True, help="Topic of closed demand, without the prefix."),
+    click.option("--topic-prefix", envvar="RESTOCK_TOPIC_PREFIX", show_envvar=True, default=""),
+    click.option(
+        "--orders",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="CSV, NDJSON or Parquet file of order lines to read instead of Kafka.",
+    ),
+    click.option("--bucket", type=_WidthType(), default="1d", show_default=True, help="Bucket width for --orders."),
+    click.option(
+        "--bucket-offset-seconds",
+        type=click.IntRange(-86_399, 86_399),
+        envvar="RESTOCK_BUCKET_OFFSET_SECONDS",
+        default=0,
+        show_envvar=True,
+        help="Offset of local time from UTC for --orders.",
+    ),
+    click.option(
+        "--until",
+        type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+        help="Use no buckets that end later than this (UTC).",
+    ),
+)
+
+
+def source_options(command: _Command) -> _Command:
+    """Give a command the options that are the fields of `Source`."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+@contextmanager
+def reported() -> "Iterator[Reporter]":
+    """Progress on stderr; an error for the operator is one text there, exit code 1, or 2 for a wrong argument."""
+    try:
+        from model_store.training.progress import on_stderr
+
+        with on_stderr() as reporter:
+            yield reporter
+    except ModelStoreError as error:
+        raise click.ClickException("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is not installed. Install what training needs: pip install 'restock[train]'"
+        ) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'file'}: {error.strerror}") from error

@@ -1,0 +1,55 @@
+"""A learned kind: streaming features, a net stepped once per closed bucket, and the scale that turns it into units.
+
+Memory of a key is its feature statistics, then the recurrent state of the net.
+"""
+
+import numpy as np
+
+from model_store.errors import SpecMismatch
+from model_store.features import FeatureState, features, observe
+from model_store.onnx_graph import GraphShape
+from model_store.onnx_step import OnnxStep
+from model_store.spec import FeatureSpec, ModelSpec
+from replenishment.arrays import Float32s
+from replenishment.forecaster import ClosedBucket, Forecast
+
+
+class Learned:
+    """Forecaster of any net that keeps the contract of `onnx_step`.
+
+    Raises:
+        SpecMismatch: If the spec has no features or the graph other sizes than the spec.
+    """
+
+    def __init__(self, version: str, spec: ModelSpec, net: OnnxStep) -> None:
+        self._features = _matching_features(version, spec, net.shape)
+        self._net = net
+        self._statistics = FeatureState.width(self._features)
+        self.version = version
+        self.grid = spec.grid
+        self.context_buckets = spec.context_buckets
+        self.memory_floats = self._statistics + net.shape.state_floats
+
+    def step(self, closed: ClosedBucket, memory: Float32s) -> Forecast:
+        """Observe one bucket, run the net and scale its quantiles back to units."""
+        split = self._statistics
+        statistics = np.array(memory[:, :split], dtype=np.float32, order="F")
+        state = FeatureState.view(self._features, statistics)
+        observe(self._features, state, closed)
+        quantiles, recurrent = self._net.run(features(self._features, state, closed), memory[:, split:])
+        quantiles *= state.scale[:, None, None]
+        advanced = np.empty(memory.shape, dtype=np.float32)
+        advanced[:, :split], advanced[:, split:] = statistics, recurrent
+        return Forecast(quantiles, advanced)
+
+
+def _matching_features(version: str, spec: ModelSpec, shape: GraphShape) -> FeatureSpec:
+    if spec.features is None:
+        raise SpecMismatch(f"version {version}: kind {spec.kind} needs features in its spec. Train it again")
+    wanted = (spec.features.inputs, len(spec.grid.horizons_buckets), len(spec.grid.levels))
+    found = (shape.inputs, shape.horizons, shape.levels)
+    if wanted != found:
+        raise SpecMismatch(
+            f"version {version}: its graph has inputs, horizons and levels {found}, its spec {wanted}. Train it again"
+        )
+    return spec.features

@@ -1,0 +1,234 @@
+"""What a net is trained on: inputs made by the serving code bucket by bucket, targets that end with the history.
+
+Nothing looks ahead: inputs of a bucket come from buckets up to it, a target
+reaches at most the last bucket. Calendar inputs are the same for all keys and
+held once; targets are differences of running sums, made when a batch is drawn.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Self
+
+import numpy as np
+
+from model_store.features import FeatureState, calendar, features, fresh_memory, observe
+from model_store.spec import FeatureSpec, buckets_per_day
+from model_store.training.history import DemandHistory
+from replenishment.arrays import Float32s, Float64s, Int64s
+from replenishment.quantiles import QuantileGrid
+
+WINDOW_BUCKETS = 160
+UNSCORED_BUCKETS = 20
+"""Buckets without loss at the begin of a window that does not start at birth: the recurrent state settles."""
+SETTLING_BUCKETS = 14
+"""Buckets from birth on without loss: before, the scale says little."""
+BATCH_KEYS = 64
+CLIP = 6.0
+MOST_INPUT_BYTES = 2**30
+"""Own inputs that are held; of more keys a sample is drawn."""
+_LEAST_WEEKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Standardisation:
+    """Mean and inverse deviation of the inputs, (F,); an input that never varies has inverse deviation 0."""
+
+    mean: Float32s
+    inverse_deviation: Float32s
+
+    @classmethod
+    def of(cls, total: Float64s, squares: Float64s, count: float) -> Self:
+        """Return it from sums of the inputs and of their squares, (F,), over ``count`` observations."""
+        mean = total / count
+        variance = np.maximum(squares / count - np.square(mean), 0)
+        varies = variance > 1e-8
+        inverse = np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1)), 0)
+        return cls(mean.astype(np.float32), inverse.astype(np.float32))
+
+    def applied(self, inputs: Float32s) -> Float32s:
+        """Return inputs (..., F) standardised and clipped, as the exported graph does."""
+        standard = (inputs - self.mean) * self.inverse_deviation
+        return np.asarray(np.clip(standard, np.float32(-CLIP), np.float32(CLIP)))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows of B keys over L buckets.
+
+    Attributes:
+        own: Standardised inputs of own demand, (B, L, O).
+        calendar: Standardised calendar inputs, (B, L, C).
+        targets: Demand summed over each horizon / (scale * horizon), (B, L, H).
+        weights: Weight of each target in the loss, 0 where there is none, (B, L, H).
+    """
+
+    own: Float32s
+    calendar: Float32s
+    targets: Float32s
+    weights: Float32s
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Inputs and running sums of K keys over T buckets, from which windows are cut.
+
+    Attributes:
+        history: The demand they are made of.
+        grid: Horizons of the targets.
+        standardisation: Of all inputs, own first.
+        own: Standardised inputs of own demand, 0 before birth, (K, T, O).
+        calendar: Standardised calendar inputs, (T, C).
+        scale: Units per bucket that demand is measured in, (K, T).
+        units_before: Units before each bucket, (K, T + 1).
+        missing_before: Buckets without knowledge before each bucket, (K, T + 1).
+    """
+
+    history: DemandHistory
+    grid: QuantileGrid
+    standardisation: Standardisation
+    own: Float32s
+    calendar: Float32s
+    scale: Float32s
+    units_before: Float64s
+    missing_before: Int64s
+
+    @property
+    def window_buckets(self) -> int:
+        """L: buckets of a window."""
+        return min(WINDOW_BUCKETS, self.history.buckets)
+
+    @property
+    def trainable(self) -> Int64s:
+        """Rows of keys with at least one target."""
+        last = self.history.buckets - 1 - self.grid.horizons_buckets[0]
+        return np.flatnonzero(self.history.born + SETTLING_BUCKETS <= last)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """How many batches show every bucket about once."""
+        lengths = self.history.buckets - self.history.born[self.trainable]
+        return max(1, ceil(float(np.ceil(lengths / self.window_buckets).sum()) / BATCH_KEYS))
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Yield batches without end: an epoch shows each key as often as its life has windows, in random order."""
+        rng = np.random.default_rng(seed)
+        rows = self.trainable
+        windows = np.ceil((self.history.buckets - self.history.born[rows]) / self.window_buckets).astype(np.int64)
+        shown = np.repeat(rows, windows)
+        while True:
+            order = rng.permutation(np.resize(rng.permutation(shown), self.batches_per_epoch * BATCH_KEYS))
+            for chosen in order.reshape(-1, BATCH_KEYS):
+                yield self.batch(chosen, self._starts(chosen, rng))
+
+    def _starts(self, rows: Int64s, rng: np.random.Generator) -> Int64s:
+        """First columns of windows, (B,).
+
+        Drawn evenly over a range that is half a window too long at both ends,
+        then moved inside: birth and the latest buckets are shown as often as others.
+        """
+        born, length = self.history.born[rows], self.window_buckets
+        latest = np.maximum(self.history.buckets - length, born)
+        drawn = rng.integers(born - length // 2, latest + length // 2 + 1)
+        return np.clip(drawn, born, latest)
+
+    def batch(self, rows: Int64s, starts: Int64s) -> Batch:
+        """Return the windows of rows (B,) from columns ``starts`` (B,) on; starts are not before birth."""
+        last = self.history.buckets - 1
+        columns = starts[:, None] + np.arange(self.window_buckets)  # (B, L)
+        inside = np.minimum(columns, last)
+        row = rows[:, None]
+        scale = self.scale[row, inside]
+        horizons = np.array(self.grid.horizons_buckets)
+        ends = columns[:, :, None] + horizons  # (B, L, H), last bucket of each target
+        end = np.minimum(ends, last) + 1
+        targets = self.units_before[row[:, :, None], end] - self.units_before[row, inside + 1][:, :, None]
+        targets /= scale[:, :, None] * horizons
+        missing = self.missing_before[row[:, :, None], end] > self.missing_before[row, inside + 1][:, :, None]
+        settled = (
+            columns
+            >= np.where(starts == self.history.born[rows], starts + SETTLING_BUCKETS, starts + UNSCORED_BUCKETS)[
+                :, None
+            ]
+        )
+        weights = np.sqrt(scale)[:, :, None] * (settled[:, :, None] & (ends <= last) & ~missing)
+        return Batch(self.own[row, inside], self.calendar[inside], targets.astype(np.float32), weights)
+
+
+def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, seed: int) -> Sequences:
+    """Return the sequences of a history; of too many keys a sample is drawn with ``seed``."""
+    most = max(1, MOST_INPUT_BYTES // (4 * spec.demand_inputs * history.buckets))
+    if len(history.keys) > most:
+        chosen = np.random.default_rng(seed).choice(len(history.keys), most, replace=False)
+        history = history.of_rows(np.sort(chosen))
+    own, scale = _stepped(history, spec)
+    days = np.stack([calendar(spec, history.first_bucket + column) for column in range(history.buckets)])
+    standardisation = _standardised(history, spec, own, days)
+    parts = (slice(spec.demand_inputs), slice(spec.demand_inputs, None))
+    own_part, calendar_part = (
+        Standardisation(standardisation.mean[part], standardisation.inverse_deviation[part]) for part in parts
+    )
+    for block in own:
+        block[:] = own_part.applied(block)
+    unborn = np.arange(history.buckets) < history.born[:, None]
+    own[unborn] = 0
+    return Sequences(
+        history=history,
+        grid=grid,
+        standardisation=standardisation,
+        own=own,
+        calendar=calendar_part.applied(days),
+        scale=scale,
+        units_before=_running(history.demand_units),
+        missing_before=_running(history.available_ratio == 0).astype(np.int64),
+    )
+
+
+def closed_weekdays(history: DemandHistory) -> tuple[int, ...]:
+    """Return the weekdays (0 = Monday) on which nobody ever ordered anything, in at least four weeks.
+
+    None if the width does not divide a day, or if all days are closed.
+    """
+    per_day = buckets_per_day(history.width)
+    if not per_day:
+        return ()
+    weekdays = (history.first_bucket + np.arange(history.buckets)) // per_day % 7
+    lines = history.order_lines.sum(axis=0)
+    seen = np.bincount(weekdays, minlength=7)
+    closed = (np.bincount(weekdays, lines, minlength=7) == 0) & (seen >= _LEAST_WEEKS * per_day)
+    return () if closed.all() else tuple(np.flatnonzero(closed).tolist())
+
+
+def _stepped(history: DemandHistory, spec: FeatureSpec) -> tuple[Float32s, Float32s]:
+    """Raw own inputs (K, T, O) and scale (K, T), stepped from birth with the serving code."""
+    shape = (len(history.keys), history.buckets)
+    own = np.zeros((*shape, spec.demand_inputs), dtype=np.float32)
+    scale = np.ones(shape, dtype=np.float32)
+    memory = fresh_memory(spec, len(history.keys))
+    for column in range(history.buckets):
+        closed = history.closed(column)
+        born = len(closed.demand_units)
+        state = FeatureState.view(spec, memory[:born])
+        observe(spec, state, closed)
+        own[:born, column] = features(spec, state, closed)[:, : spec.demand_inputs]
+        scale[:born, column] = state.scale
+    return own, scale
+
+
+def _standardised(history: DemandHistory, spec: FeatureSpec, own: Float32s, days: Float32s) -> Standardisation:
+    """Standardisation over all buckets since birth; calendar inputs weigh each bucket by its keys."""
+    total, squares = np.zeros(spec.inputs), np.zeros(spec.inputs)
+    for column in range(history.buckets):
+        born = history.born_by(column)
+        inputs = own[:born, column].astype(np.float64)
+        total[: spec.demand_inputs] += inputs.sum(axis=0)
+        squares[: spec.demand_inputs] += np.square(inputs).sum(axis=0)
+        total[spec.demand_inputs :] += born * days[column]
+        squares[spec.demand_inputs :] += born * np.square(days[column])
+    return Standardisation.of(total, squares, float((history.buckets - history.born).sum()))
+
+
+def _running(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Float64s:
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, dtype=np.float64, out=sums[:, 1:])
+    return sums

@@ -1,0 +1,162 @@
+"""Fits the net: weighted pinball loss, AdamW, a learning rate that always comes to its end.
+
+A run ends after its epochs or its seconds, whichever is first; the cosine
+follows the larger of both shares, so that a slow machine gets a shorter run
+and never one that is cut off at a high rate.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, pi
+
+import numpy as np
+
+from model_store.spec import FeatureSpec
+from model_store.training.backend import keras, tf
+from model_store.training.dataset import Batch, Sequences
+from model_store.training.errors import TrainingFailed
+from model_store.training.network import StepWeights, build, weights_of
+from model_store.training.progress import Stage
+from replenishment.arrays import Float32s
+
+LEARNING_RATE = 3e-3
+FINAL_SHARE = 0.02
+WEIGHT_DECAY = 1e-4
+LONGEST_GRADIENT = 1.0
+SMOOTHING = 0.95
+"""Weight of the past in the loss that is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long a run lasts and how its learning rate falls.
+
+    Attributes:
+        steps: Most steps, 1 or more.
+        seconds: Most seconds, above 0; infinity makes a run repeatable to the bit.
+
+    Example:
+        >>> schedule = Schedule(steps=100, seconds=50.0)
+        >>> schedule.progress(50, 10.0), schedule.progress(50, 40.0), schedule.progress(100, 10.0)
+        (0.5, 0.8, 1.0)
+        >>> round(schedule.learning_rate(0.0), 5), round(schedule.learning_rate(1.0), 5)
+        (0.003, 6e-05)
+    """
+
+    steps: int
+    seconds: float = float("inf")
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.seconds > 0:
+            raise ValueError(f"a run of {self.steps} steps in {self.seconds} s is none")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Return the share of the run that is over after so many steps and seconds; 1 = it ends."""
+        return min(1.0, max(step / self.steps, seconds / self.seconds))
+
+    def learning_rate(self, progress: float) -> float:
+        """Return the learning rate at a share of the run: a half cosine from the full rate to its final share.
+
+        Source:
+            Loshchilov & Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017.
+        """
+        return LEARNING_RATE * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + cos(pi * progress)) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted net: its weights, steps taken, smoothed last loss, and the net itself for a check of parity."""
+
+    weights: StepWeights
+    steps: int
+    loss: float
+    forward: Callable[[Float32s, Float32s], Float32s]
+
+
+def fit(
+    sequences: Sequences,
+    spec: FeatureSpec,
+    schedule: Schedule,
+    seed: int,
+    *,
+    clock: Callable[[], float],
+    stage: Stage,
+) -> Fitted:
+    """Fit a net to sequences.
+
+    Args:
+        sequences: What it is shown.
+        spec: Features that its inputs are.
+        schedule: Length of the run.
+        seed: Of the weights at the start and of the order of batches.
+        clock: Seconds since some instant.
+        stage: Is told of progress, with the loss.
+
+    Raises:
+        TrainingFailed: If the loss is no number.
+    """
+    keras.utils.set_random_seed(seed)
+    model = build(spec, sequences.grid)
+    step = _stepper(model, sequences)
+    begun, done, shown_loss, progress = clock(), 0, float("nan"), 0.0
+    batches = sequences.batches(seed)
+    while progress < 1:
+        loss = step(next(batches), schedule.learning_rate(progress))
+        if not np.isfinite(loss):
+            raise TrainingFailed(f"the loss is {loss} after {done} steps: it diverged. Train again with another --seed")
+        done += 1
+        shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
+        progress = schedule.progress(done, clock() - begun)
+        stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
+    return Fitted(weights_of(model), done, shown_loss, _forward(model))
+
+
+def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, sequences: Sequences) -> tf.Tensor:
+    """Return the mean weighted pinball loss of a batch, over demand per bucket in units of scale.
+
+    Level l weighs (l (1 - l))^(-1/4), scaled to a mean of 1: tails matter for
+    stock, and their own loss is small.
+
+    Args:
+        quantiles: Of demand summed over each horizon, in units of scale, (B, L, H, Q).
+        targets: Demand summed over each horizon / (scale * horizon), (B, L, H).
+        weights: Of each target, (B, L, H).
+        sequences: Whose grid it is.
+    """
+    levels = np.array(sequences.grid.levels)
+    level_weights = (levels * (1 - levels)) ** -0.25
+    level_weights /= level_weights.sum()
+    horizons = tf.constant(sequences.grid.horizons_buckets, dtype=tf.float32)
+    above = quantiles / horizons[:, None] - targets[..., None]
+    # max(l (y - q), (l - 1) (y - q)) = max(q - y, 0) - l (q - y): sums over levels become products.
+    over = tf.linalg.matvec(tf.nn.relu(above), tf.constant(level_weights, dtype=tf.float32))
+    losses = over - tf.linalg.matvec(above, tf.constant(level_weights * levels, dtype=tf.float32))
+    return tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1e-6)
+
+
+def _stepper(model: keras.Model, sequences: Sequences) -> Callable[[Batch, float], float]:
+    """Return what takes one step at a learning rate and returns the loss."""
+    optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=LONGEST_GRADIENT)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def step(own: tf.Tensor, calendar: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = pinball_loss(model([own, calendar], training=True), targets, weights, sequences)
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    def taken(batch: Batch, learning_rate: float) -> float:
+        optimizer.learning_rate.assign(learning_rate)
+        arrays = (batch.own, batch.calendar, batch.targets, batch.weights)
+        return float(step(*(tf.constant(array, dtype=tf.float32) for array in arrays)))
+
+    return taken
+
+
+def _forward(model: keras.Model) -> Callable[[Float32s, Float32s], Float32s]:
+    def forward(own: Float32s, calendar: Float32s) -> Float32s:
+        """Return quantiles (B, L, H, Q) of standardised inputs (B, L, O) and (B, L, C)."""
+        return np.asarray(model([own, calendar], training=False), dtype=np.float32)
+
+    return forward

@@ -1,0 +1,179 @@
+"""Demand history: what was sold of each key in each bucket, dense, and how it is put together from cells.
+
+Where cells come from is in `demand_topic` and `orders_file`; what a net sees
+of them is in `dataset`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from model_store.training.errors import UnusableHistory
+from replenishment.arrays import Bools, Float32s, Int64s
+from replenishment.buckets import BucketWidth
+from replenishment.forecaster import ClosedBucket
+
+MOST_CELLS = 2**28
+"""Keys times buckets that are held: 3 GiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemandHistory:
+    """Demand of K keys over T consecutive buckets, keys in order of their birth.
+
+    Attributes:
+        width: Width of the buckets.
+        first_bucket: Index of the first of them.
+        keys: Stock keys ``location|sku``, (K,).
+        demand_units: Units per bucket, at least 0, (K, T).
+        order_lines: Lines placed per bucket, (K, T).
+        available_ratio: Share of the bucket in which the key could be sold, 0 where nothing is known, (K, T).
+        born: Column of each key's first bucket, rising, (K,).
+
+    Raises:
+        ValueError: If shapes differ, births do not rise, or demand is negative or no number.
+    """
+
+    width: BucketWidth
+    first_bucket: int
+    keys: tuple[bytes, ...]
+    demand_units: Float32s
+    order_lines: Float32s
+    available_ratio: Float32s
+    born: Int64s
+
+    def __post_init__(self) -> None:
+        shape = (len(self.keys), self.demand_units.shape[1])
+        if not self.demand_units.shape == self.order_lines.shape == self.available_ratio.shape == shape:
+            raise ValueError(f"demand, lines and availability must have shape {shape}")
+        if self.born.shape != shape[:1] or (np.diff(self.born) < 0).any():
+            raise ValueError("births must rise, one for each key")
+        if not np.isfinite(self.demand_units).all() or (self.demand_units < 0).any():
+            raise ValueError("demand must be finite and at least 0")
+
+    @property
+    def buckets(self) -> int:
+        """T: how many buckets there are."""
+        return int(self.demand_units.shape[1])
+
+    @property
+    def start_at(self) -> int:
+        """First instant, epoch milliseconds."""
+        return self.width.start_of(self.first_bucket)
+
+    @property
+    def end_at(self) -> int:
+        """First instant after the last bucket, epoch milliseconds."""
+        return self.width.start_of(self.first_bucket + self.buckets)
+
+    def born_by(self, column: int) -> int:
+        """Return how many keys are born in this column or before: they are the first rows."""
+        return int(np.searchsorted(self.born, column, side="right"))
+
+    def closed(self, column: int) -> ClosedBucket:
+        """Return one bucket of all keys born by then, as a forecaster is shown it."""
+        rows = slice(self.born_by(column))
+        return ClosedBucket(
+            bucket=self.first_bucket + column,
+            demand_units=self.demand_units[rows, column],
+            order_lines=self.order_lines[rows, column],
+            available_ratio=self.available_ratio[rows, column],
+            age_buckets=(column - self.born[rows]).astype(np.int32),
+        )
+
+    def until(self, column: int) -> Self:
+        """Return the history before a column, as it would have been read then."""
+        return self._part(np.arange(self.born_by(column - 1)), column)
+
+    def of_rows(self, rows: Int64s) -> Self:
+        """Return the history of some keys; rows rise."""
+        return self._part(rows, self.buckets)
+
+    def _part(self, rows: Int64s, columns: int) -> Self:
+        # A slice where all leading rows are meant: no copy.
+        taken = slice(len(rows)) if len(rows) and rows[-1] == len(rows) - 1 else rows
+        return type(self)(
+            width=self.width,
+            first_bucket=self.first_bucket,
+            keys=tuple(self.keys[row] for row in rows.tolist()),
+            demand_units=self.demand_units[taken, :columns],
+            order_lines=self.order_lines[taken, :columns],
+            available_ratio=self.available_ratio[taken, :columns],
+            born=self.born[taken],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Demand of N (key, bucket) pairs; of equal pairs the last one holds.
+
+    ``rows`` are places in a list of keys, ``buckets`` absolute indices,
+    ``units`` signed sums, all (N,).
+    """
+
+    rows: Int64s
+    buckets: Int64s
+    units: Float32s
+    order_lines: Float32s
+    available_ratio: Float32s
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return all cells of several, in their order."""
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.buckets for part in parts]),
+            np.concatenate([part.units for part in parts]),
+            np.concatenate([part.order_lines for part in parts]),
+            np.concatenate([part.available_ratio for part in parts]),
+        )
+
+
+def assemble(
+    width: BucketWidth, keys: Sequence[bytes], cells: Cells, *, last_known: Int64s | None = None
+) -> DemandHistory:
+    """Return the dense history of cells; a bucket without one is a zero from the key's first cell on.
+
+    Args:
+        width: Width of the buckets.
+        keys: Stock keys; those without a cell are left out.
+        cells: What is known.
+        last_known: Last bucket of which each key's demand is known, later ones are missing, (K,); None: all
+            are known to the last bucket of any key.
+
+    Raises:
+        UnusableHistory: If there are no cells, or keys and buckets are too many to be held.
+    """
+    if not len(cells.rows):
+        raise UnusableHistory("there is no demand in the history. Let orders arrive, or name another source")
+    first, last = int(cells.buckets.min()), int(cells.buckets.max())
+    if len(keys) * (last - first + 1) > MOST_CELLS:
+        raise _too_many(width, len(keys), first, last)
+    born = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(born, cells.rows, cells.buckets)
+    order = sorted(np.unique(cells.rows).tolist(), key=lambda row: (born[row], keys[row]))
+    place = np.full(len(keys), -1)
+    place[order] = np.arange(len(order))
+    shape = (len(order), last - first + 1)
+    at = (place[cells.rows], cells.buckets - first)
+    units, lines = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    available = np.ones(shape, dtype=np.float32)
+    units[at], lines[at], available[at] = np.maximum(cells.units, 0), cells.order_lines, cells.available_ratio
+    if last_known is not None:
+        _withhold(np.arange(first, last + 1) > last_known[order][:, None], units, lines, available)
+    return DemandHistory(width, first, tuple(keys[row] for row in order), units, lines, available, born[order] - first)
+
+
+def _withhold(unknown: Bools, units: Float32s, lines: Float32s, available: Float32s) -> None:
+    for values in (units, lines, available):
+        values[unknown] = 0
+
+
+def _too_many(width: BucketWidth, keys: int, first: int, last: int) -> UnusableHistory:
+    start, end = (np.datetime64(width.start_of(bucket), "ms") for bucket in (first, last))
+    return UnusableHistory(
+        f"{keys} stock keys from {start} to {end} are {last - first + 1} buckets of {width.seconds} s each, more than "
+        f"fit into memory. Correct times that are wrong, or choose wider buckets"
+    )

@@ -1,0 +1,170 @@
+"""Demand history from a file of order lines, bucketed as the stream does: signed sums, cancellations where placed.
+
+CSV, NDJSON and Parquet mean the same. Every row is used or named in an error;
+nothing is dropped silently. Duplicate rows are two lines, as on the stream.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from model_store.training.errors import UnusableHistory
+from model_store.training.history import Cells, DemandHistory, assemble
+from replenishment.buckets import BucketWidth
+from replenishment.keys import PART
+
+REQUIRED = ("sku", "quantity", "event_time")
+NO_LOCATION = "main"
+MOST_UNITS = 1_000_000
+EARLIEST_AT = 946_684_800_000  # 2000-01-01
+LATEST_AT = 4_102_444_800_000  # 2100-01-01
+PLACED, CANCELLED = "order_placed", "order_cancelled"
+_SHOWN_ROWS = 5
+_TIMES = ("event_time", "placed_at")
+_OPTIONAL = {"location": NO_LOCATION, "type": PLACED, "placed_at": None}
+
+
+def read_orders(path: Path, width: BucketWidth) -> DemandHistory:
+    """Return the history of a file with the columns of ``orders``.
+
+    Args:
+        path: CSV with a header, NDJSON (``.ndjson``, ``.jsonl``, ``.json``) or Parquet, by the name's ending.
+            Columns ``sku``, ``quantity``, ``event_time`` are required, ``location``, ``type`` and ``placed_at``
+            are read, others are not. Times are RFC 3339, epoch milliseconds or timestamps; without a zone, UTC.
+        width: Width of the buckets to count in.
+
+    Raises:
+        UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
+    """
+    return history_of(_read(path), width, path.name)
+
+
+def history_of(lines: pl.DataFrame, width: BucketWidth, source: str) -> DemandHistory:
+    """Return the history of order lines; see `read_orders` for columns and errors."""
+    missing = [name for name in REQUIRED if name not in lines.columns]
+    if missing:
+        raise UnusableHistory(
+            f"{source} has no column {', '.join(missing)}; it has {', '.join(lines.columns) or 'none'}. "
+            f"Name the columns {', '.join(REQUIRED)}"
+        )
+    if not lines.height:
+        raise UnusableHistory(f"{source} has no rows, so there is no demand to learn from. Name another file")
+    lines = lines.select(*REQUIRED, *(_optional(lines, name) for name in _OPTIONAL))
+    _refuse_kinds(lines, source)
+    times = [_instant(lines, name).alias(name) for name in _TIMES]
+    read = lines.with_columns(_whole(lines, "quantity"), *times)
+    _refuse_wrong(read, lines, source)
+    return _assembled(read, width)
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                return pl.read_csv(path, infer_schema=False)
+            case ".ndjson" | ".jsonl" | ".json":
+                return pl.read_ndjson(path, infer_schema_length=None)
+            case ".parquet":
+                return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UnusableHistory(f"{path} cannot be read: {str(error).splitlines()[0][:200]}") from error
+    raise UnusableHistory(f"{path} is no .csv, .ndjson or .parquet file; rename or convert it")
+
+
+def _refuse_kinds(lines: pl.DataFrame, source: str) -> None:
+    """Raise for columns of a type that has no meaning there: lists, records, bytes; times of day and spans of time."""
+    for name, kind in lines.schema.items():
+        is_wrong = kind.is_nested() or kind in (pl.Binary, pl.Boolean, pl.Object, pl.Time, pl.Duration)
+        if is_wrong or (kind.is_temporal() and name not in _TIMES):
+            wanted = "RFC 3339, epoch milliseconds or timestamps" if name in _TIMES else "text or numbers"
+            raise UnusableHistory(f"{source}: column {name} has type {kind}, must be {wanted}. Convert the column")
+
+
+def _optional(lines: pl.DataFrame, name: str) -> pl.Expr:
+    if name in lines.columns:
+        return pl.col(name) if _OPTIONAL[name] is None else pl.col(name).fill_null(_OPTIONAL[name])
+    return pl.lit(_OPTIONAL[name], dtype=pl.String).alias(name)
+
+
+def _whole(lines: pl.DataFrame, name: str) -> pl.Expr:
+    """Whole numbers; null where a value is none."""
+    kind = lines.schema[name]
+    if kind.is_float():
+        return pl.when(pl.col(name) == pl.col(name).floor()).then(pl.col(name)).cast(pl.Int64, strict=False)
+    return pl.col(name).cast(pl.Int64, strict=False)
+
+
+def _instant(lines: pl.DataFrame, name: str) -> pl.Expr:
+    """Epoch milliseconds; null where a value is no time."""
+    kind = lines.schema[name]
+    if isinstance(kind, pl.Datetime):
+        zoned = pl.col(name) if kind.time_zone else pl.col(name).dt.replace_time_zone("UTC")
+        return zoned.dt.epoch("ms")
+    if kind == pl.Date:
+        return pl.col(name).cast(pl.Datetime("ms", "UTC")).dt.epoch("ms")
+    if kind == pl.String:
+        text = pl.col(name).str.strip_chars().str.replace(" ", "T")
+        zoned = text.str.to_datetime("%+", time_unit="ms", time_zone="UTC", strict=False)
+        local = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="ms", time_zone="UTC", strict=False)
+        day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("ms", "UTC"))
+        return pl.coalesce(text.cast(pl.Int64, strict=False), pl.coalesce(zoned, local, day).dt.epoch("ms"))
+    return _whole(lines, name)
+
+
+def _refuse_wrong(read: pl.DataFrame, lines: pl.DataFrame, source: str) -> None:
+    """Raise for the first rows that are out of range, each with its first fault."""
+    time, placed = pl.col("event_time"), pl.col("placed_at")
+    text = pl.col("sku").cast(pl.String)
+    part = rf"^{PART.pattern}$"
+    is_cancelled = pl.col("type") == CANCELLED
+    checks = (
+        (text.str.contains(part), "sku", "1 to 64 of the characters A-Z a-z 0-9 . _ : / -"),
+        (pl.col("location").cast(pl.String).str.contains(part), "location", "1 to 64 of the same characters as sku"),
+        (pl.col("quantity").is_between(1, MOST_UNITS), "quantity", f"a whole number from 1 to {MOST_UNITS}"),
+        (time.is_between(EARLIEST_AT, LATEST_AT), "event_time", "RFC 3339 or epoch milliseconds, from 2000 on"),
+        (pl.col("type").is_in([PLACED, CANCELLED]), "type", f"{PLACED} or {CANCELLED}"),
+        (~is_cancelled | placed.is_between(EARLIEST_AT, time), "placed_at", "a time not later than event_time"),
+    )
+    fault = pl.coalesce(
+        pl.when(is_right.fill_null(False)).then(None).otherwise(pl.lit(place))
+        for place, (is_right, _, _) in enumerate(checks)
+    )
+    wrong = read.with_row_index("row", 1).with_columns(fault=fault).filter(pl.col("fault").is_not_null())
+    if not wrong.height:
+        return
+    shown = [
+        f"row {row}: {checks[place][1]} is {lines[checks[place][1]][row - 1]!r}, must be {checks[place][2]}"
+        for row, place in wrong.select("row", "fault").head(_SHOWN_ROWS).iter_rows()
+    ]
+    more = f"; and {wrong.height - _SHOWN_ROWS} more" if wrong.height > _SHOWN_ROWS else ""
+    raise UnusableHistory(
+        f"{source}: {wrong.height} of {read.height} rows are wrong: {'; '.join(shown)}{more}. "
+        "Correct or remove them (rows are counted from 1, without the header)"
+    )
+
+
+def _assembled(read: pl.DataFrame, width: BucketWidth) -> DemandHistory:
+    is_placed = pl.col("type") == PLACED
+    counted = read.select(
+        key=pl.format("{}|{}", "location", "sku"),
+        at=pl.when(is_placed).then("event_time").otherwise("placed_at"),
+        units=pl.when(is_placed).then("quantity").otherwise(-pl.col("quantity")),
+        is_placed=is_placed,
+    )
+    buckets = width.buckets_of(counted["at"].to_numpy().astype(np.int64))
+    sums = (
+        counted.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64))
+        .group_by("key", "bucket")
+        .agg(units=pl.col("units").sum(), lines=pl.col("is_placed").sum())
+    )
+    keys = sums["key"].unique().sort()
+    rows = keys.search_sorted(sums["key"]).to_numpy().astype(np.int64)
+    cells = Cells(
+        rows=rows,
+        buckets=sums["bucket"].to_numpy(),
+        units=sums["units"].to_numpy().astype(np.float32),
+        order_lines=sums["lines"].to_numpy().astype(np.float32),
+        available_ratio=np.ones(sums.height, dtype=np.float32),
+    )
+    return assemble(width, [key.encode() for key in keys], cells)

@@ -1,0 +1,255 @@
+"""One training run: history in, a published version out, promoted if the gate accepts it.
+
+Split, fit, export, parity, evaluation, publication. Who reads the history
+(`demand_topic`, `orders_file`) and what the time is are the caller's business.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from model_store import artifact
+from model_store.artifact import Artifact, Draft
+from model_store.errors import ModelStoreError
+from model_store.kinds.moving_average import fallback
+from model_store.kinds.table import STEP_GRAPH
+from model_store.spec import FeatureSpec, ModelSpec, default_features, default_grid
+from model_store.starter import starter_directory
+from model_store.training.dataset import closed_weekdays, sequences
+from model_store.training.evaluate import Origins, Scores, evaluate, held_out, rows_of
+from model_store.training.export import parity, step_graph
+from model_store.training.fit import Schedule, fit
+from model_store.training.gate import Verdict, verdict
+from model_store.training.history import DemandHistory
+from model_store.training.progress import Reporter
+from model_store.training.sufficiency import require_enough
+from model_store.versions import Versions
+from replenishment.forecaster import Forecaster
+
+DEFAULT_EPOCHS = 6
+KIND = "lstm"
+SHORTEST_FIT_SECONDS = 5.0
+CLOSING_SECONDS = 4.0
+"""What export, parity, publication and promotion take, with a margin."""
+_TOOLS = ("restock", "tensorflow", "keras", "numpy", "onnx")
+_LONGEST_WHY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """How a run is made.
+
+    Attributes:
+        epochs: How often each bucket is shown, 1 or more.
+        seed: Of weights, batches and samples.
+        ends_by: Instant of the clock by which the run should have ended; infinity makes it repeatable.
+        promotes: Whether a challenger that the gate accepts becomes champion.
+        features: Inputs of the net; None: those for the bucket width, with the closed weekdays of the history.
+    """
+
+    epochs: int = DEFAULT_EPOCHS
+    seed: int = 0
+    ends_by: float = float("inf")
+    promotes: bool = True
+    features: FeatureSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        version: Id of the published version.
+        is_promoted: Whether it is the champion now.
+        verdict: The gate's.
+        scores: Of the challenger and of those it was compared with, by version.
+        figures: Keys, buckets, steps, seconds and the like.
+    """
+
+    version: str
+    is_promoted: bool
+    verdict: Verdict
+    scores: Mapping[str, Scores]
+    figures: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values, on one level but for scores."""
+        return {
+            "version": self.version,
+            "accepted": self.verdict.accepted,
+            "promoted": self.is_promoted,
+            "reasons": list(self.verdict.reasons),
+            "scores": {name: rows_of(scores) for name, scores in self.scores.items()},
+            **self.figures,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A draft that nobody has judged yet, and figures of how it was made."""
+
+    draft: Draft
+    figures: Mapping[str, float]
+
+
+def train(
+    history: DemandHistory,
+    versions: Versions,
+    plan: RunPlan,
+    reporter: Reporter,
+    *,
+    clock: Callable[[], float],
+    now_at: int,
+) -> Summary:
+    """Train, publish and, if the gate accepts, promote a version.
+
+    Args:
+        history: Demand to learn from; its last buckets are held out for evaluation.
+        versions: Where the champion is, and where the version is published.
+        plan: Length, seed and end of the run.
+        reporter: Who shows progress.
+        clock: Seconds since some instant, that of ``plan.ends_by``.
+        now_at: Time of the promotion, epoch milliseconds.
+
+    Raises:
+        UnusableHistory: If the history is too short or too thin to learn from.
+        TrainingFailed: If the run diverged or the exported graph is not the net.
+        ModelStoreError: If the version cannot be published.
+    """
+    begun, champion = clock(), _champion(versions)
+    origins = held_out(history.buckets, default_grid().horizons_buckets)
+    require_enough(history, origins)
+    incumbents = [*incumbent_of(history, versions, reporter), fallback(history.width)]
+    scores, slowest_seconds = _scored(incumbents, history, origins, reporter, clock)
+    # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.
+    fit_by = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds
+    trained = fitted(history.until(origins.columns[0]), plan, reporter, clock=clock, fit_by=fit_by)
+    challenger, _ = _scored([trained.draft.forecaster()], history, origins, reporter, clock)
+    decided = _of_same_champion(verdict(challenger["draft"], scores), champion, _champion(versions))
+    metrics = _metrics(challenger["draft"], scores[incumbents[-1].version])
+    published = versions.publish(replace(trained.draft, metrics=metrics, parent=champion))
+    is_promoted = plan.promotes and decided.accepted
+    if is_promoted:
+        why = "; ".join(decided.reasons)[:_LONGEST_WHY]
+        versions.promote(published, who="model-store train", why=why, at=now_at)
+    figures = {"keys": len(history.keys), "buckets": history.buckets, **trained.figures}
+    figures["seconds"] = round(clock() - begun, 1)
+    return Summary(published, is_promoted, decided, {published: challenger["draft"], **scores}, figures)
+
+
+def fitted(
+    learnt: DemandHistory,
+    plan: RunPlan,
+    reporter: Reporter,
+    *,
+    clock: Callable[[], float],
+    fit_by: float = float("inf"),
+) -> Trained:
+    """Fit a net to all of a history, export it and prove parity; it need not have been judged sufficient.
+
+    Raises:
+        TrainingFailed: If the run diverged or the exported graph is not the net.
+    """
+    begun = clock()
+    features = plan.features or default_features(learnt.width, closed_weekdays(learnt))
+    grid = default_grid()
+    reporter.stage("features")
+    made = sequences(learnt, features, grid, plan.seed)
+    schedule = Schedule(plan.epochs * made.batches_per_epoch, max(fit_by - clock(), SHORTEST_FIT_SECONDS))
+    net = fit(made, features, schedule, plan.seed, clock=clock, stage=reporter.stage("fitting"))
+    graph = step_graph(net.weights, made.standardisation, features, grid)
+    figures = {
+        "keys_learnt": len(made.history.keys),
+        "buckets_learnt": learnt.buckets,
+        "steps": net.steps,
+        "epochs": round(net.steps / made.batches_per_epoch, 2),
+        "loss": net.loss,
+        "parity": parity(graph, net, made.standardisation, features, plan.seed),
+        "fit_seconds": round(clock() - begun, 1),
+    }
+    spec = ModelSpec(KIND, learnt.width, grid, features=features)
+    return Trained(Draft(spec, {STEP_GRAPH: graph}, learnt.start_at, learnt.end_at, created_by=created_by()), figures)
+
+
+def incumbent_of(history: DemandHistory, versions: Versions, reporter: Reporter) -> list[Forecaster]:
+    """Return what a challenger has to beat: the champion, else the starter; none if neither serves the history's width.
+
+    A champion that is damaged is said so and counts as none.
+    """
+    for name, read in (("champion", partial(_champion_artifact, versions)), ("starter", _starter_artifact)):
+        try:
+            found = read()
+            if found is None:
+                continue
+            found.require_fits(history.width, found.manifest.spec.context_buckets)
+            return [found.forecaster()]
+        except ModelStoreError as error:
+            reporter.say(f"the {name} is not compared with: {error}")
+    return []
+
+
+def created_by() -> dict[str, str]:
+    """Return the versions of the programs that make a version."""
+    found = {}
+    for tool in _TOOLS:
+        try:
+            found[tool] = version(tool)
+        except PackageNotFoundError:  # run from a source tree that is not installed
+            continue
+    return found
+
+
+def _champion_artifact(versions: Versions) -> Artifact | None:
+    champion = versions.champion()
+    return versions.read(champion) if champion else None
+
+
+def _starter_artifact() -> Artifact | None:
+    directory = starter_directory()
+    return artifact.read(directory, packaged=True) if directory.exists() else None
+
+
+def _champion(versions: Versions) -> str | None:
+    try:
+        return versions.champion()
+    except ModelStoreError:  # a damaged pointer: the next promotion mends it
+        return None
+
+
+def _of_same_champion(decided: Verdict, compared_with: str | None, champion: str | None) -> Verdict:
+    """Return a verdict that accepts nothing if somebody promoted another version since the comparison."""
+    if champion == compared_with:
+        return decided
+    reason = f"{champion} was promoted during the run and is not compared with; train again"
+    return Verdict(False, (*decided.reasons, reason))
+
+
+def _scored(
+    forecasters: Sequence[Forecaster],
+    history: DemandHistory,
+    origins: Origins,
+    reporter: Reporter,
+    clock: Callable[[], float],
+) -> tuple[dict[str, Scores], float]:
+    """Return scores by version, and the seconds that the slowest took."""
+    scores, slowest = {}, 0.0
+    stage = reporter.stage("evaluating")
+    for place, forecaster in enumerate(forecasters):
+        begun = clock()
+        scores[forecaster.version] = evaluate(forecaster, history, origins)
+        slowest = max(slowest, clock() - begun)
+        stage(place + 1, len(forecasters), forecaster.version)
+    return scores, slowest
+
+
+def _metrics(challenger: Scores, fallback_scores: Scores) -> dict[str, float]:
+    """Return the figures that go into the manifest: few, and the same on every machine."""
+    metrics = {}
+    for lead, score in challenger.items():
+        metrics[f"spb_{lead}"] = score.spb
+        metrics[f"wpb_{lead}"] = score.wpb
+        metrics[f"coverage_{lead}_95"] = score.coverage[0.95]
+        metrics[f"moving_average_spb_{lead}"] = fallback_scores[lead].spb
+    return {name: round(value, 6) for name, value in metrics.items()}

@@ -1,0 +1,109 @@
+"""Makes the starter version that the package carries, by the trainer's own run on generated demand and Online Retail.
+
+Online Retail is read up to 2011-05-31 at most, so that everything later stays
+unseen. The calendar is left out: the starter serves shops of which it knows
+neither closed days nor weekly habits, and sees those in the demand itself.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from model_store.kinds.moving_average import fallback
+from model_store.spec import FeatureSpec
+from model_store.training import orders_file
+from model_store.training.errors import TrainingFailed
+from model_store.training.evaluate import mean_spb
+from model_store.training.history import DemandHistory
+from model_store.training.online_retail import read_online_retail
+from model_store.training.pipeline import RunPlan, Summary, train
+from model_store.training.progress import Reporter
+from model_store.training.synthetic import generate
+from model_store.versions import Versions
+from replenishment.arrays import Float32s
+from replenishment.buckets import BucketWidth
+
+DAY = BucketWidth(86_400)
+UNSEEN_FROM_AT = 1_306_886_400_000  # 2011-06-01
+GENERATED_KEYS = 2_000
+GENERATED_DAYS = 400
+EPOCHS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Where the starter was written, and what its run did."""
+
+    directory: Path
+    summary: Summary
+
+
+def starter_history(orders: Path, seed: int) -> DemandHistory:
+    """Return the demand that the starter learns from, all of it before 2011-06-01.
+
+    Args:
+        orders: Online Retail as Parquet, with the columns of the original.
+        seed: Of the generated demand.
+
+    Raises:
+        UnusableHistory: If the file holds no order before that day.
+    """
+    lines = read_online_retail(orders).filter(pl.col("event_time") < UNSEEN_FROM_AT)
+    retail = orders_file.history_of(lines, DAY, orders.name)
+    first = DAY.bucket_at(UNSEEN_FROM_AT) - GENERATED_DAYS
+    return joined(generate(GENERATED_KEYS, first, GENERATED_DAYS, seed), retail)
+
+
+def joined(first: DemandHistory, second: DemandHistory) -> DemandHistory:
+    """Return two histories of different keys as one, over the buckets of the first.
+
+    Raises:
+        ValueError: If the second is not within the first, or has another width or one of its keys.
+    """
+    offset = second.first_bucket - first.first_bucket
+    if first.width != second.width or offset < 0 or offset + second.buckets > first.buckets:
+        raise ValueError("the second history must lie within the first")
+    if set(first.keys) & set(second.keys):
+        raise ValueError("the histories share keys")
+    after = first.buckets - offset - second.buckets
+    born = np.concatenate([first.born, second.born + offset])
+    order = np.argsort(born, kind="stable")
+    keys = (*first.keys, *second.keys)
+
+    def both(mine: Float32s, other: Float32s, outside: float) -> Float32s:
+        padded = np.pad(other, ((0, 0), (offset, after)), constant_values=outside)
+        return np.concatenate([mine, padded])[order]
+
+    return DemandHistory(
+        width=first.width,
+        first_bucket=first.first_bucket,
+        keys=tuple(keys[row] for row in order.tolist()),
+        demand_units=both(first.demand_units, second.demand_units, 0),
+        order_lines=both(first.order_lines, second.order_lines, 0),
+        available_ratio=both(first.available_ratio, second.available_ratio, 1),
+        born=born[order],
+    )
+
+
+def rebuild(orders: Path, into: Path, seed: int, reporter: Reporter, *, clock: Callable[[], float]) -> Starter:
+    """Train the starter and put it in the place of the one in ``into``; same file and seed, same bytes.
+
+    Raises:
+        ModelStoreError: If there is nothing to learn from, or the result is not better than a moving average.
+    """
+    history = starter_history(orders, seed)
+    plan = RunPlan(epochs=EPOCHS, seed=seed, promotes=False, features=FeatureSpec())
+    with tempfile.TemporaryDirectory(dir=into.parent, prefix=".starter-") as folder:
+        versions = Versions(Path(folder) / "models")
+        summary = train(history, versions, plan, reporter, clock=clock, now_at=history.end_at)
+        loss, textbook = (mean_spb(summary.scores[name]) for name in (summary.version, fallback(DAY).version))
+        if not loss < textbook:
+            raise TrainingFailed(f"the starter is no better than a moving average: {loss:.4f} against {textbook:.4f}")
+        shutil.rmtree(into, ignore_errors=True)
+        shutil.move(versions.directory(summary.version), into)
+    return Starter(into, summary)
