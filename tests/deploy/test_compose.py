@@ -1,0 +1,142 @@
+"""Compose file, images and provisioning: they parse, name what exists, and stay on this machine."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+
+from stream_app.cli.main import COMMANDS
+from stream_app.embedded.jars import read_lock
+from stream_app.ops.metrics import PrometheusMeter
+from stream_app.settings import Settings, variable
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILES = sorted((ROOT / "deploy").glob("*.Dockerfile"))
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/dashboards/restock.json").read_text())
+OF_RESTOCK = [name for name, service in SERVICES.items() if "build" in service]
+PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+\.\d+(-[\w-]+)?")
+
+
+def expressions() -> list[str]:
+    """Return every query of the dashboard."""
+    return [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+
+
+def test_all_parts_of_the_product_are_there() -> None:
+    assert set(SERVICES) >= {"kafka", "valkey", "topics", "worker", "trainer", "prometheus", "grafana"}
+
+
+def test_every_image_is_pinned_by_version() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    images += [image for file in DOCKERFILES for image in re.findall(r"^FROM (\S+)", file.read_text(), re.MULTILINE)]
+    assert len(images) >= 9
+    assert [image for image in images if not PINNED.fullmatch(image)] == []
+
+
+def test_kafka_is_the_version_that_tests_run_on() -> None:
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{read_lock().kafka_version}"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_on_loopback_and_memory_is_limited(name: str) -> None:
+    service = SERVICES[name]
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+
+
+@pytest.mark.parametrize("name", set(SERVICES) - {"trainer", "topics"})
+def test_what_keeps_running_tells_whether_it_is_healthy(name: str) -> None:
+    service = SERVICES[name]
+    if name in OF_RESTOCK:
+        assert "HEALTHCHECK" in (ROOT / service["build"]["dockerfile"]).read_text()
+    else:
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_files_and_volumes_that_a_service_mounts_exist(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source = mount.split(":")[0]
+        assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", OF_RESTOCK)
+def test_settings_given_to_our_containers_are_settings(name: str) -> None:
+    service = SERVICES[name]
+    inside = re.findall(r"(RESTOCK_\w+)=", (ROOT / service["build"]["dockerfile"]).read_text())
+    known = {variable(field) for field in Settings.model_fields}
+    assert {*service["environment"], *inside} <= known
+
+
+def test_commands_of_our_containers_exist() -> None:
+    assert SERVICES["topics"]["command"][:2] == ["restock", "topics"]
+    assert "topics" in COMMANDS
+    assert 'CMD ["restock", "worker"]' in (ROOT / "deploy/worker.Dockerfile").read_text()
+    assert "worker" in COMMANDS
+
+
+def test_the_broker_advertises_one_address_inside_and_one_outside() -> None:
+    advertised = dict(
+        listener.split("://") for listener in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    )
+    assert advertised["INSIDE"] == SERVICES["worker"]["environment"]["RESTOCK_KAFKA"]
+    assert f"{advertised['OUTSIDE']}:9092" in SERVICES["kafka"]["ports"]
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_an_image_copies_what_exists_installs_by_digest_and_runs_without_root(file: Path) -> None:
+    text = file.read_text()
+    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
+        assert all((ROOT / source).exists() for source in sources.split())
+    assert "--require-hashes" in text
+    assert "USER 10001" in text
+
+
+def test_the_worker_image_has_no_tensorflow() -> None:
+    assert "locks/worker.txt" in (ROOT / "deploy/worker.Dockerfile").read_text()
+    assert "tensorflow" not in (ROOT / "locks/worker.txt").read_text()
+    assert "tensorflow==" in (ROOT / "locks/train.txt").read_text()
+
+
+def test_prometheus_reads_the_worker_where_it_shows_its_metrics() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"][0]
+    port = re.search(r"RESTOCK_METRICS_PORT=(\d+)", (ROOT / "deploy/worker.Dockerfile").read_text())
+    assert port
+    assert scraped["static_configs"][0]["targets"] == [f"127.0.0.1:{port[1]}"]
+    assert SERVICES["prometheus"]["network_mode"] == "service:worker"
+
+
+def test_every_metric_of_the_dashboard_is_one_that_a_worker_shows() -> None:
+    shown = generate_latest(PrometheusMeter().registry).decode()
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", shown, re.MULTILINE))
+    series = {f"{name}_bucket" if kind == "histogram" else name for name, kind in kinds.items()}
+    asked = {name for expression in expressions() for name in re.findall(r"\brestock_\w+", expression)}
+    assert len(asked) > 10
+    assert asked - series == set()
+
+
+def test_panels_say_what_they_show_and_can_be_narrowed_to_an_instance() -> None:
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    for panel in DASHBOARD["panels"]:
+        assert panel["title"]
+        assert panel["description"]
+        assert panel["fieldConfig"]["defaults"]["unit"]
+    for expression in expressions():
+        assert 'job=~"$job",instance=~"$instance"' in expression
+        assert ("rate(" in expression or "increase(" in expression) == ("$__rate_interval" in expression)
+
+
+def test_the_dashboard_takes_any_prometheus_and_the_provisioned_one_is_there() -> None:
+    assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
+    assert DASHBOARD["templating"]["list"][0]["type"] == "datasource"
+    source = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())
+    assert source["datasources"][0]["uid"]
+    folder = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/restock.yml").read_text())
+    mounts = dict(mount.split(":")[:2] for mount in SERVICES["grafana"]["volumes"])
+    assert mounts["./deploy/grafana/dashboards"] == folder["providers"][0]["options"]["path"]
