@@ -5,6 +5,7 @@ The topic is written at least once: a repeated closed chunk is recognised by
 a difference, so reading everything twice gives the same history.
 """
 
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Literal
@@ -158,13 +159,11 @@ def _width_of(start_at: int, seconds: int) -> BucketWidth:
 
 
 def _records(bootstrap: str, topic: str, progress: Progress) -> Iterator[bytes]:
+    _require_reachable(bootstrap)
     # Checksums are those of a loopback or TLS link already; in pure Python they cost more than all else together.
-    try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS, enable_auto_commit=False, check_crcs=False
-        )
-    except ValueError as error:
-        raise UnusableHistory(f"{bootstrap!r} is no address of Kafka; write host:port[,host:port…]") from error
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS, enable_auto_commit=False, check_crcs=False
+    )
     try:
         partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
         if not partitions:
@@ -183,3 +182,27 @@ def _records(bootstrap: str, topic: str, progress: Progress) -> Iterator[bytes]:
                 yield from (one.value for one in records if one.value is not None and one.offset < ends[part])
     finally:
         consumer.close()
+
+
+def _require_reachable(bootstrap: str) -> None:
+    """Require that a server of the list takes a connection.
+
+    A consumer that reaches none says so only after its whole timeout, and leaves sockets open.
+
+    Raises:
+        UnusableHistory: If an address is none, or nobody answers.
+    """
+    faults = []
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise UnusableHistory(f"{address!r} is no address of Kafka; write host:port[,host:port…]")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), BOOTSTRAP_MS / 1000).close()
+        except (OSError, UnicodeError) as error:  # UnicodeError: no name that can be looked up
+            faults.append(f"{address.strip()}: {error}")
+        else:
+            return
+    raise UnusableHistory(
+        f"Kafka at {bootstrap} cannot be read ({'; '.join(faults)}). Check the address: --kafka or RESTOCK_KAFKA"
+    )

@@ -43,12 +43,13 @@ class Starter:
     summary: Summary
 
 
-def starter_history(orders: Path, seed: int) -> DemandHistory:
+def starter_history(orders: Path, seed: int, generated_keys: int = GENERATED_KEYS) -> DemandHistory:
     """Return the demand that the starter learns from, all of it before 2011-06-01.
 
     Args:
         orders: Online Retail as Parquet, with the columns of the original.
         seed: Of the generated demand.
+        generated_keys: How many keys are generated.
 
     Raises:
         UnusableHistory: If the file holds no order before that day.
@@ -56,7 +57,7 @@ def starter_history(orders: Path, seed: int) -> DemandHistory:
     lines = read_online_retail(orders).filter(pl.col("event_time") < UNSEEN_FROM_AT)
     retail = orders_file.history_of(lines, DAY, orders.name)
     first = DAY.bucket_at(UNSEEN_FROM_AT) - GENERATED_DAYS
-    return joined(generate(GENERATED_KEYS, first, GENERATED_DAYS, seed), retail)
+    return joined(generate(generated_keys, first, GENERATED_DAYS, seed), retail)
 
 
 def joined(first: DemandHistory, second: DemandHistory) -> DemandHistory:
@@ -90,14 +91,32 @@ def joined(first: DemandHistory, second: DemandHistory) -> DemandHistory:
     )
 
 
-def rebuild(orders: Path, into: Path, seed: int, reporter: Reporter, *, clock: Callable[[], float]) -> Starter:
+def rebuild(
+    orders: Path,
+    into: Path,
+    seed: int,
+    reporter: Reporter,
+    *,
+    clock: Callable[[], float],
+    generated_keys: int = GENERATED_KEYS,
+    epochs: int = EPOCHS,
+) -> Starter:
     """Train the starter and put it in the place of the one in ``into``; same file and seed, same bytes.
+
+    Args:
+        orders: Online Retail as Parquet, with the columns of the original.
+        into: Directory to replace.
+        seed: Of generated demand, weights and batches.
+        reporter: Who shows progress.
+        clock: Seconds since some instant.
+        generated_keys: How many keys are generated.
+        epochs: How often each bucket is shown.
 
     Raises:
         ModelStoreError: If there is nothing to learn from, or the result is not better than a moving average.
     """
-    history = starter_history(orders, seed)
-    plan = RunPlan(epochs=EPOCHS, seed=seed, promotes=False, features=FeatureSpec())
+    history = starter_history(orders, seed, generated_keys)
+    plan = RunPlan(epochs=epochs, seed=seed, promotes=False, features=FeatureSpec())
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".starter-") as folder:
         versions = Versions(Path(folder) / "models")
         summary = train(history, versions, plan, reporter, clock=clock, now_at=history.end_at)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 
 from stream_app.demo.children import Children
 from stream_app.demo.play import LIVE_FROM
 from stream_app.demo.report import Report
-from stream_app.demo.screen import Screen, Steps
+from stream_app.demo.screen import Screen, Steps, console
 from stream_app.demo.story import Played, Stage, Story
 from stream_app.demo.summary import Summary, comparison_lines, summarised
 from stream_app.demo.watch import LiveLine, Snapshot
@@ -49,7 +48,7 @@ def perform(choices: Choices) -> None:
     """
     # whoever ends us politely gets the same clean end as with Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _folder(choices.keep) as folder, Screen(Console()) as screen:
+    with _folder(choices.keep) as folder, Screen(console()) as screen:
         Performance(choices, folder, screen).run()
 
 

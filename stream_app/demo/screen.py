@@ -16,7 +16,15 @@ from rich.text import Text
 
 PLAIN_SECONDS = 10.0
 REFRESHES_PER_SECOND = 10
-NAME_WIDTH, TEXT_WIDTH, TIME_WIDTH = 8, 82, 7
+NAME_WIDTH, TIME_WIDTH, WIDEST = 8, 7, 104
+PLAIN_WIDTH = 104
+"""Of lines where there is no terminal to ask for its width."""
+
+
+def console() -> Console:
+    """Return standard output as wide as its terminal, or as wide as lines are meant to be."""
+    found = Console()
+    return found if found.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 class Screen:
@@ -40,6 +48,11 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    @property
+    def width(self) -> int:
+        """Characters of a line."""
+        return self._console.width
 
     def say(self, text: RenderableType = "") -> None:
         """Write text that stays; markup in it is rich's."""
@@ -89,10 +102,11 @@ class Steps:
     def done(self, what: str) -> None:
         """End the step and say what there is now."""
         self._screen.now("")
-        row = Table.grid(padding=(0, 1))
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.width = min(WIDEST, self._screen.width)
         row.add_column(width=1)
-        row.add_column(width=NAME_WIDTH)
-        row.add_column(width=TEXT_WIDTH)
-        row.add_column(width=TIME_WIDTH, justify="right")
+        row.add_column(width=NAME_WIDTH, no_wrap=True)
+        row.add_column(ratio=1)
+        row.add_column(width=TIME_WIDTH, justify="right", no_wrap=True)
         row.add_row(f"[green]{self.number}[/]", f"[bold]{self._name}[/]", what, f"[dim]{self.seconds:.1f} s[/]")
         self._screen.say(row)

@@ -101,8 +101,8 @@ class Story:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in book.skipped.items())
         self._steps.done(
             f"{len(made.created)} of {self._stage.partitions} partitions each: {', '.join(TOPIC_ROLES)}\n"
-            f"            order book: {book.rows_read:,} rows = {book.events.height:,} events"
-            f" + {sum(book.skipped.values()):,} skipped\n            ({skipped})"
+            f"order book: {book.rows_read:,} rows = {book.events.height:,} events"
+            f" + {sum(book.skipped.values()):,} skipped\n({skipped})"
         )
         return book
 

@@ -65,6 +65,7 @@ async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_o
 
 async def _work(settings: Settings, outside: Outside, *, is_observing: bool) -> None:
     names = TopicNames(settings.topic_prefix)
+    log.info("starting", kafka=settings.kafka, redis=settings.redis_url, metrics=outside.address)
     client = connected(settings.redis_address())
     spans, ends = SpanReader(settings.kafka, names), SpanReader(settings.kafka, names)
     try:

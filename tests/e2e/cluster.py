@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import redis
 from kafka import KafkaProducer
 
 PATIENCE_SECONDS = 90.0
 RESTOCK = (sys.executable, "-m", "stream_app.cli.main")
+MODEL_STORE = (sys.executable, "-m", "model_store.cli.main")
 
 
 def eventually(is_true: Callable[[], bool], what: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -51,13 +53,34 @@ class Cluster:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def run_model_store(self, *arguments: str) -> str:
+        """Run a ``model-store`` command; return what it prints."""
+        done = subprocess.run(
+            [*MODEL_STORE, *arguments], env=self.environment, capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def start_worker(self, *options: str) -> subprocess.Popen[bytes]:
         """Start a worker; do not wait for it."""
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
-        worker = subprocess.Popen([*RESTOCK, "worker"], env=self.environment, stdout=log, stderr=log)
+        worker = subprocess.Popen([*RESTOCK, "worker", *options], env=self.environment, stdout=log, stderr=log)
         log.close()
         self.workers.append(worker)
         return worker
+
+    def wait_for_line(self, event: str, worker: int = 0) -> dict[str, Any]:
+        """Return the first line of an event in a worker's log, as soon as it is there."""
+        found: list[dict[str, Any]] = []
+
+        def is_there() -> bool:
+            for line in (self.folder / f"worker-{worker}.log").read_text().splitlines():
+                if f'"event": "{event}"' in line:
+                    found.append(json.loads(line))
+            return bool(found)
+
+        eventually(is_there, f"{event} in the log of worker {worker}: {self.logs()}")
+        return found[0]
 
     def logs(self) -> str:
         """Return the last lines of all workers' logs."""
@@ -74,6 +97,12 @@ class Cluster:
         """Return how many records of a topic are applied, over all partitions."""
         _, summary = self.state()
         return sum(summary["applied"].get(self.topic(role), {}).values())
+
+    def is_outbox_empty(self) -> bool:
+        """Whether all that left the state is published."""
+        prefix = self.environment["RESTOCK_STATE_PREFIX"]
+        with redis.Redis.from_url(self.environment["RESTOCK_REDIS_URL"]) as client:
+            return not any(client.xlen(name) for name in client.keys(f"restock:{{{prefix}:*}}:outbox"))
 
     def produce(self, role: str, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> int:
         """Write (partition, key, value) records; return how many."""
