@@ -52,7 +52,8 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"rows": len(records), "written": 0 if dry_run else len(records)}))
     else:
-        click.echo(f"{len(records):,} stock keys {'are fine; nothing was written (--dry-run)' if dry_run else 'written'}")
+        done = "are fine; nothing was written (--dry-run)" if dry_run else "written"
+        click.echo(f"{len(records):,} stock keys {done}")
 
 
 def checked(file: Path) -> Sequence[FileRecord]:

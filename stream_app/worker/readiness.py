@@ -41,7 +41,7 @@ class Readiness:
         self._told: list[int] | None = None
         self._held: set[int] = set()
 
-    def show(self, is_assigned: bool, stages: Mapping[int, Stage]) -> None:  # noqa: FBT001 - one of two plain facts
+    def show(self, is_assigned: bool, stages: Mapping[int, Stage]) -> None:
         """Take in how far each assigned partition is."""
         health = self._outside.health
         waiting = [f"partition {number} is {stage.value}" for number, stage in stages.items() if stage != Stage.WORKING]

@@ -7,6 +7,7 @@ cannot mend (settings, topics, the layout of stored state) ends the worker.
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import structlog
 from redis.asyncio import Redis
@@ -26,7 +27,7 @@ from stream_app.swap import champion_follower
 from stream_app.wire.json_wire import JsonWire
 from stream_app.worker.readiness import Outside, Readiness
 from stream_app.worker.session import SESSION_ENDS_BY, Session, SessionParts
-from stream_app.worker.upkeep import Upkeep
+from stream_app.worker.upkeep import Sources, Upkeep
 
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 10.0
@@ -36,6 +37,21 @@ STOP_SECONDS = 20.0
 """How long an orderly end may take; the state is safe at any instant."""
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Connections of the process: ``spans`` for runners, ``ends`` for upkeep, since each reads one span at a time."""
+
+    redis: Redis
+    spans: SpanReader
+    ends: SpanReader
+
+    async def close(self) -> None:
+        """Close them all."""
+        await self.spans.close()
+        await self.ends.close()
+        await self.redis.aclose()
 
 
 async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_observing: bool = False) -> None:
@@ -66,16 +82,15 @@ async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_o
 async def _work(settings: Settings, outside: Outside, *, is_observing: bool) -> None:
     names = TopicNames(settings.topic_prefix)
     log.info("starting", kafka=settings.kafka, redis=settings.redis_url, metrics=outside.address)
-    client = connected(settings.redis_address())
-    spans, ends = SpanReader(settings.kafka, names), SpanReader(settings.kafka, names)
+    clients = Clients(
+        connected(settings.redis_address()), SpanReader(settings.kafka, names), SpanReader(settings.kafka, names)
+    )
     try:
-        await _wait_for_redis(client, outside)
+        await _wait_for_redis(clients.redis, outside)
         counts = await _wait_for_topics(settings, names, outside)
-        await _serve(settings, outside, client, spans, ends, counts, is_observing=is_observing)
+        await _serve(settings, outside, clients, counts, is_observing=is_observing)
     finally:
-        await spans.close()
-        await ends.close()
-        await client.aclose()
+        await clients.close()
 
 
 async def _wait_for_redis(client: Redis, outside: Outside) -> None:
@@ -112,32 +127,24 @@ async def _wait_for_topics(settings: Settings, names: TopicNames, outside: Outsi
 
 
 async def _serve(
-    settings: Settings,
-    outside: Outside,
-    client: Redis,
-    spans: SpanReader,
-    ends: SpanReader,
-    counts: Mapping[str, int],
-    *,
-    is_observing: bool,
+    settings: Settings, outside: Outside, clients: Clients, counts: Mapping[str, int], *, is_observing: bool
 ) -> None:
     health, meter, plan = outside.health, outside.meter, settings.plan()
     names = TopicNames(settings.topic_prefix)
     patience = Patience(None, lambda why: health.lacks("redis", why), lambda: health.has("redis"))
-    store = RedisStore(client, settings.state_prefix, patience)
+    store = RedisStore(clients.redis, settings.state_prefix, patience)
     follower = champion_follower(settings.models, plan, meter.swap_failed)
     await asyncio.to_thread(follower.champion)
     health.has("model")
-    reader = StateReader(client, settings.state_prefix, Patience(ANSWER_SECONDS))
-    upkeep = Upkeep(health, meter, store, reader, ends, follower, is_observing=is_observing)
+    reader = StateReader(clients.redis, settings.state_prefix, Patience(ANSWER_SECONDS))
+    upkeep = Upkeep(outside, Sources(store, reader, clients.ends, follower), is_observing=is_observing)
     wire = JsonWire(counts[names.of("orders")], settings.max_future_seconds)
     relay = Relay(settings.kafka, store, names, counts, meter.published)
     readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
-    parts = SessionParts(
-        settings, names, Parts(plan, store, wire, DecisionLog(meter), follower), spans, relay, upkeep, readiness
-    )
+    parts = Parts(plan, store, wire, DecisionLog(meter), follower)
     try:
-        await _hold_sessions(parts, outside)
+        await upkeep.look_at_switch()
+        await _hold_sessions(SessionParts(settings, names, parts, clients.spans, relay, upkeep, readiness), outside)
     finally:
         await relay.close()
 

@@ -7,7 +7,7 @@ before it is durable.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -157,9 +157,12 @@ class PartitionRunner:
         await self._inbox.put(delivery)
 
     async def _run(self, generation: int, era: int, restored: asyncio.Future[Mapping[Role, int]]) -> None:
+        to_read: Sequence[Role] = ("catalog",)
         try:
             while not self._is_stopping:
-                standing = await self._claimed(generation, era)
+                standing = await self._claimed(generation, era, to_read)
+                # a transport that cannot seek does not bring again what was dropped with the claim before
+                to_read = ROLES if self._around.fills_gaps else to_read
                 if restored.done():
                     standing.era = self._around.seek(self.partition, standing.positions)
                 else:
@@ -183,8 +186,8 @@ class PartitionRunner:
             self._inbox.shut()
             restored.cancel()
 
-    async def _claimed(self, generation: int, era: int) -> _Standing:
-        """Claim until the store answers; return where the partition stands with the catalog read to its end."""
+    async def _claimed(self, generation: int, era: int, to_read: Sequence[Role]) -> _Standing:
+        """Claim until the store answers; return where the partition stands with some topics read to their ends."""
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             shell = self._around.shell()
@@ -192,7 +195,7 @@ class PartitionRunner:
                 claim = await shell.claim(self.partition, generation)
                 positions = {role: claim.progress.positions.get(role, 0) for role in ROLES}
                 standing = _Standing(shell, positions, era, self._around.clock())
-                if await self._catalog_is_read(standing):
+                if await self._are_read(standing, to_read):
                     self.shell = shell
                     self._around.relay.own(claim.fence)
                     return standing
@@ -201,9 +204,11 @@ class PartitionRunner:
             await asyncio.sleep(retry_seconds)
             retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
 
-    async def _catalog_is_read(self, standing: _Standing) -> bool:
-        end = await self._around.spans.end("catalog", self.partition)
-        return await self._fill(standing, "catalog", end)
+    async def _are_read(self, standing: _Standing, roles: Sequence[Role]) -> bool:
+        for role in roles:
+            if not await self._fill(standing, role, await self._around.spans.end(role, self.partition)):
+                return False
+        return True
 
     async def _fill(self, standing: _Standing, role: Role, end: int) -> bool:
         """Take what lies between the position and ``end`` straight from Kafka."""

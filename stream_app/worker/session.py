@@ -57,10 +57,11 @@ class Session:
     async def hold(self) -> None:
         """Work until cancelled, or until something fails, which is raised."""
         keeping = asyncio.create_task(self._around.upkeep.keep(self._crew))
-        crashing = asyncio.create_task(self._app._crashed.wait())  # noqa: SLF001 - Faust has no public way to await it
+        crashing = asyncio.create_task(_crashed(self._app))
         try:
             await self._app.start()
-            await asyncio.wait({self._failed, keeping, crashing}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[None]] = {self._failed, keeping, crashing}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             self._raise_reason(keeping)
         finally:
             keeping.cancel()
@@ -111,3 +112,8 @@ class Session:
     def _fail(self, reason: BaseException) -> None:
         with suppress(asyncio.InvalidStateError):
             self._failed.set_exception(reason)
+
+
+async def _crashed(app: BatchApp) -> None:
+    # Faust has no public way to await a crash
+    await app._crashed.wait()

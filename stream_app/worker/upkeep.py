@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
-from replenishment.engine.columns import ROLES
+from replenishment.engine.columns import ROLES, Role
 from stream_app.errors import RestockError, StateCorrupt, Unavailable
 from stream_app.kafka.span_reader import SpanReader
-from stream_app.ops.health import Health
-from stream_app.ops.metrics import PrometheusMeter
 from stream_app.ports import Switch
 from stream_app.store.reader import StateReader
 from stream_app.swap import ChampionFollower
 from stream_app.worker.crew import Crew
+from stream_app.worker.readiness import Outside
 from stream_app.worker.runner import PartitionRunner
 
 BEAT_SECONDS = 1.0
@@ -24,36 +24,36 @@ MEASURE_SECONDS = 5.0
 log = structlog.stdlib.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What upkeep looks at.
+
+    ``switch`` is the stop button, ``reader`` tells where partitions stand in
+    the store, ``ends`` where topics end (nobody else may use it: it reads one
+    span at a time), ``follower`` who should serve.
+    """
+
+    switch: Switch
+    reader: StateReader
+    ends: SpanReader
+    follower: ChampionFollower
+
+
 class Upkeep:
     """Loops that run as long as a session; none of them can stop the stream.
 
     Args:
-        health: Gets beats, and whether Kafka answers.
-        meter: Gets gauges that nobody else can see: lag, outbox, rebuilds.
-        switch: The stop button.
-        reader: Where partitions stand in the store.
-        ends: Ends of topics; nobody else may use it, since it reads one span at a time.
-        follower: Who should serve.
+        outside: Gets beats, whether Kafka answers, and gauges that nobody else can see.
+        sources: What is looked at.
         is_observing: Whether nothing is ever requested.
     """
 
-    def __init__(
-        self,
-        health: Health,
-        meter: PrometheusMeter,
-        switch: Switch,
-        reader: StateReader,
-        ends: SpanReader,
-        follower: ChampionFollower,
-        *,
-        is_observing: bool,
-    ) -> None:
-        self._health = health
-        self._meter = meter
-        self._switch = switch
-        self._reader = reader
-        self._ends = ends
-        self._follower = follower
+    def __init__(self, outside: Outside, sources: Sources, *, is_observing: bool) -> None:
+        self._health, self._meter = outside.health, outside.meter
+        self._switch = sources.switch
+        self._reader = sources.reader
+        self._ends = sources.ends
+        self._follower = sources.follower
         self._is_observing = is_observing
         self._is_paused = False
         self._unusable: str | None = None
@@ -67,7 +67,7 @@ class Upkeep:
         """Do all of it for a crew until cancelled."""
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._beat())
-            loops.create_task(_every(LOOK_SECONDS, lambda: self._look_at_switch(crew)))
+            loops.create_task(_every(LOOK_SECONDS, lambda: self._pass_on_switch(crew)))
             loops.create_task(_every(LOOK_SECONDS, lambda: self._follow_champion(crew)))
             loops.create_task(_every(MEASURE_SECONDS, lambda: self._measure(crew)))
 
@@ -76,11 +76,15 @@ class Upkeep:
             self._health.beat()
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _look_at_switch(self, crew: Crew) -> None:
+    async def look_at_switch(self) -> None:
+        """Look at the stop button; to be done before the first claim, which may already request."""
         is_paused = await self._switch.is_paused()
         if is_paused != self._is_paused:
             log.warning("requests_paused" if is_paused else "requests_resumed")
         self._is_paused = is_paused
+
+    async def _pass_on_switch(self, crew: Crew) -> None:
+        await self.look_at_switch()
         for runner in crew.runners:
             if runner.shell is not None:
                 runner.shell.is_requesting = self.is_requesting
@@ -123,9 +127,9 @@ class Upkeep:
             end = await self._end(role, number)
             self._meter.lagging(role, number, max(0, end - standing.progress.positions.get(role, 0)))
 
-    async def _end(self, role: str, partition: int) -> int:
+    async def _end(self, role: Role, partition: int) -> int:
         try:
-            end = await self._ends.end(role, partition)  # type: ignore[arg-type]
+            end = await self._ends.end(role, partition)
         except Unavailable as away:
             self._health.lacks("kafka", str(away))
             raise
@@ -137,6 +141,6 @@ async def _every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await do()
-        except StateCorrupt as broken:
-            log.error("upkeep_failed", error=str(broken))
+        except StateCorrupt:
+            log.exception("upkeep_failed")
         await asyncio.sleep(seconds)

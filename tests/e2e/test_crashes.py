@@ -161,7 +161,7 @@ def _open_requests_agree(product: Cluster) -> bool:
         if record.fields["type"] == "stock_received"
     }
     unanswered = sum(one["quantity"] for one in published if one["restock_id"] not in received)
-    return unanswered == sum(state["inventory"]["pending"] for state in keys.values())
+    return bool(unanswered == sum(state["inventory"]["pending"] for state in keys.values()))
 
 
 def _fold(product: Cluster) -> dict[int, PartitionFold]:

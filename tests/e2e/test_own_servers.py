@@ -42,7 +42,8 @@ def requests(product: Cluster) -> dict[str, dict[str, Any]]:
 
 def test_topics_catalog_worker_and_state_work_together(product: Cluster, tmp_path: Path) -> None:
     terms = tmp_path / "terms.csv"
-    terms.write_text("sku,location,supplier,lead_time_days,pack_units\n" + "SKU-000,main,acme,3,12\nSKU-001,main,acme,,\n")
+    head = "sku,location,supplier,lead_time_days,pack_units"
+    terms.write_text(f"{head}\nSKU-000,main,acme,3,12\nSKU-001,main,acme,,\n")
     assert "2 stock keys written" in product.run("catalog", "import", str(terms))
     product.start_worker()
     ready = product.wait_for_line("ready")
@@ -151,9 +152,7 @@ def test_a_worker_told_to_end_ends_soon_with_exit_code_0(product: Cluster) -> No
     assert worker.wait(20) == 0
 
 
-def test_a_worker_without_its_servers_lives_but_is_not_ready(
-    tmp_path: Path, redis_url: str, unique_name: str
-) -> None:
+def test_a_worker_without_its_servers_lives_but_is_not_ready(tmp_path: Path, redis_url: str, unique_name: str) -> None:
     with cluster(tmp_path, "127.0.0.1:9", redis_url, unique_name, RESTOCK_METRICS_PORT="0") as lonely:
         lonely.start_worker()
         page = lonely.wait_for_line("starting")["metrics"]

@@ -1,8 +1,8 @@
 """Batches or single records, Faust's own transport or ours: the same core decides the same, byte for byte."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def play(product: Cluster) -> None:
 def comparable(product: Cluster) -> dict[str, object]:
     """Return state, restocks and dead letters without the names in which the two products differ."""
     keys, summary = product.state()
-    eventually(lambda: product.is_outbox_empty(), "all is published")
+    eventually(product.is_outbox_empty, "all is published")
     restocks = [record.value for record in read_topic(product.bootstrap, product.topic("restock"))]
     demand = [record.value for record in read_topic(product.bootstrap, product.topic("demand"))]
     letters = [(one.partition, one.value) for one in read_topic(product.bootstrap, product.topic("dead-letter"))]
@@ -62,7 +62,7 @@ def test_the_stock_transport_gives_the_same_state_restocks_and_dead_letters(
     found: list[dict[str, object]] = []
     with ExitStack() as open_products:
         products = [
-            _started(open_products.enter_context, tmp_path / transport, kafka_bootstrap, redis_url, unique_name)
+            open_products.enter_context(started(tmp_path / transport, kafka_bootstrap, redis_url, unique_name))
             for transport in ("kafkabatch", "kafka")
         ]
         for product in products:
@@ -75,14 +75,13 @@ def test_the_stock_transport_gives_the_same_state_restocks_and_dead_letters(
         assert value == stock[name], name
 
 
-def _started(
-    enter: Callable[[object], Cluster], folder: Path, bootstrap: str, redis_url: str, unique_name: str
-) -> Cluster:
+@contextmanager
+def started(folder: Path, bootstrap: str, redis_url: str, unique_name: str) -> Iterator[Cluster]:
+    """A product whose one worker is ready; its transport is the name of the folder."""
     folder.mkdir()
-    name = f"{unique_name}-{folder.name}"
     settings = {"RESTOCK_TRANSPORT": folder.name, "RESTOCK_DECIDE_FROM": shown(LIVE)}
-    product = enter(cluster(folder, bootstrap, redis_url, name, **settings))
-    product.run("topics", "create", "--partitions", str(PARTITIONS))
-    product.start_worker()
-    product.wait_for_line("ready")
-    return product
+    with cluster(folder, bootstrap, redis_url, f"{unique_name}-{folder.name}", **settings) as product:
+        product.run("topics", "create", "--partitions", str(PARTITIONS))
+        product.start_worker()
+        product.wait_for_line("ready")
+        yield product

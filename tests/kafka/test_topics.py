@@ -60,7 +60,7 @@ def test_counts_that_differ_are_named_with_the_way_out() -> None:
 
 
 def test_a_broker_that_is_away_is_named_with_the_setting() -> None:
-    with pytest.raises(Unavailable, match="127.0.0.1:9 does not answer.*RESTOCK_KAFKA"):
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9 does not answer.*RESTOCK_KAFKA"):
         product_counts("127.0.0.1:9", TopicNames())
 
 

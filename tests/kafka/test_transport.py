@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import mode
@@ -111,7 +112,7 @@ async def test_a_fetch_is_one_event_and_reading_begins_at_the_restored_position(
     assert len(taker.batches) < 20
     assert taker.batches[0].batch.start == 400
     spans = [(one.batch.start, one.batch.end) for one in taker.batches]
-    assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(spans))
 
 
 async def test_an_agent_on_a_topic_that_is_not_batched_gets_single_events(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from replenishment.engine.columns import Role
 from replenishment.engine.progress import Progress
+from replenishment.forecaster import Forecaster
 from stream_app.errors import FencedClaim, Unavailable
 from stream_app.ports import Claim, Fence, Outcome, RecordBatch
 from stream_app.worker.inbox import Delivery
@@ -35,7 +36,11 @@ class FakeStore:
 
 
 class FakeShell:
-    """Claims and applies spans at a ``FakeStore``."""
+    """Claims and applies spans at a ``FakeStore``; serves one version and takes no other."""
+
+    is_requesting = True
+    serves = ("version-1", "champion")
+    rebuild_pending_keys = 0
 
     def __init__(self, store: FakeStore) -> None:
         self._store = store
@@ -63,6 +68,9 @@ class FakeShell:
         self._store.positions[batch.topic] = batch.end
         self._store.applied.append((batch.topic, batch.start, batch.end))
         return Outcome.APPLIED
+
+    async def use(self, forecaster: Forecaster, rung: str) -> bool:
+        return False
 
     async def tick(self, elapsed_seconds: float) -> Outcome:
         self._store.ticked_seconds.append(elapsed_seconds)
@@ -110,6 +118,7 @@ class Bench:
     def __init__(self, *, tick_seconds: float = 0.0, fills_gaps: bool = False) -> None:
         self.store, self.log, self.relay = FakeStore(), FakeLog(), FakeRelay()
         self.now = 0.0
+        self._fills_gaps = fills_gaps
         self.seeks: list[Mapping[Role, int]] = []
         self.failures: list[BaseException] = []
         self.acknowledged: list[int] = []
@@ -145,4 +154,4 @@ class Bench:
 
     def _seek(self, partition: int, positions: Mapping[Role, int]) -> int:
         self.seeks.append(dict(positions))
-        return 1 + len(self.seeks)
+        return 0 if self._fills_gaps else 1 + len(self.seeks)

@@ -203,6 +203,23 @@ def test_time_in_which_orders_may_wait_unread_is_not_silence() -> None:
     played(scene)
 
 
+def test_a_transport_that_cannot_seek_has_what_a_refusal_dropped_read_beside_the_group() -> None:
+    async def scene() -> None:
+        bench = Bench(fills_gaps=True)
+        await (await bench.runner.start(1, 0))
+        bench.log.ends["orders"] = 1
+        bench.store.refusals.append(Outcome.REGRESSED)
+        await bench.deliver("orders", 0, 1, era=0)
+        await bench.until(lambda: bench.store.positions["orders"] == 1)
+        assert bench.acknowledged == []
+        await bench.deliver("orders", 0, 1, era=0)
+        await bench.until(lambda: bench.acknowledged == [1])
+        assert bench.store.applied == [CATALOG_FIRST, ("orders", 0, 1)]
+        await bench.runner.stop()
+
+    played(scene)
+
+
 def test_a_transport_without_spans_has_gaps_read_again_and_repeats_skipped() -> None:
     async def scene() -> None:
         bench = Bench(fills_gaps=True)
