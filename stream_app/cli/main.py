@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
     "demo": ("stream_app.cli.demo", "demo", "Watch real orders turn into restocks; starts its own servers."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
+    "rebuild": ("stream_app.cli.rebuild", "rebuild", "Begin anew from the topics after Redis was lost."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),

@@ -150,6 +150,13 @@ async def a_claim_without_a_group_is_not_compared_and_keeps_the_generation(store
     await claimed(store, generation=7)
 
 
+async def a_claim_for_another_owner_is_refused_with_both_names(store: Store) -> None:
+    await store.claim(0, 1, Opening(1_000, LAYOUT, "group a"))
+    with pytest.raises(LayoutMismatch, match="belongs to group a, this worker is of group b"):
+        await store.claim(0, 99, Opening(1_000, LAYOUT, "group b"))
+    await store.claim(0, 1, Opening(1_000, LAYOUT, "group a"))
+
+
 async def a_claim_of_another_layout_is_refused_with_every_difference(store: Store) -> None:
     rightful = (await claimed(store)).fence
     other = Opening(1_000, {**LAYOUT, "bucket_seconds": 3_600, "window_buckets": 56})
@@ -282,6 +289,7 @@ LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     a_zombie_is_fenced_whatever_it_asks,
     an_older_generation_cannot_claim_and_disturbs_nobody,
     a_claim_without_a_group_is_not_compared_and_keeps_the_generation,
+    a_claim_for_another_owner_is_refused_with_both_names,
     a_claim_of_another_layout_is_refused_with_every_difference,
     what_was_written_is_loaded_again_whole,
     a_later_turn_overwrites_and_removes_rows,
