@@ -105,6 +105,9 @@ async def an_older_turn_finds_the_store_ahead(store: Store) -> None:
     for turn in (1, 2, 3):
         await store.apply(fence, effects(turn), ())
     assert await store.apply(fence, effects(2, written("hot", {b"a": row(9)})), ()) is Outcome.AHEAD
+    # a turn that moves no position, as one of silence, says by its number alone that it is older
+    silent = effects(2, written("hot", {b"a": row(9)}), positions={})
+    assert await store.apply(fence, silent, ()) is Outcome.AHEAD
     assert not await rows(store, fence, "hot")
 
 
