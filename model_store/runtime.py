@@ -5,7 +5,7 @@ import os
 # must be there before the first import anywhere; somebody's own choice stays
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime  # noqa: E402  see above
+import onnxruntime
 
 InferenceSession = onnxruntime.InferenceSession
 SessionOptions = onnxruntime.SessionOptions
