@@ -39,7 +39,7 @@ check: venv
 
 test: check
 	@echo "test: all tests, on a Kafka and a Valkey of their own; about 12 minutes on 2 cores"
-	@begun=$(SECONDS_NOW); $(BIN)/python -m pytest $(ARGS); code=$$?; \
+	@begun=$(SECONDS_NOW); $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile); code=$$?; \
 	echo "test: exit code $$code after $$(($(SECONDS_NOW) - begun)) s"; exit $$code
 
 format: venv
