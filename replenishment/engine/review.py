@@ -6,17 +6,27 @@ the lines were fetched.
 """
 
 from dataclasses import dataclass
+from math import ceil
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s
 from replenishment.engine.orders import PositionChanges
+from replenishment.engine.recent import recent_of
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
 from replenishment.forecaster import Serving
-from replenishment.policy import OrderLimits, OrderQuantity, order_quantity
+from replenishment.policy import (
+    OrderLimits,
+    OrderQuantity,
+    Policy,
+    ServiceKind,
+    lot_quantity,
+    order_quantity,
+    textbook_reorder_units,
+)
 from replenishment.quantiles import ProtectionDemand
 from replenishment.stock import RequestParts, StockKnowledge
 
@@ -135,14 +145,33 @@ def _decide(
 ) -> RestockRequested | OrderWithheld | None:
     limits = _limits(state, row)
     position = net_units + int(state.on_order[row] + state.in_transit[row] + state.pending[row])
-    upto = int(state.champion.rows["order_up_to_level"][row])
-    quantity = order_quantity(position, upto, limits, state.plan.max_request_ratio)
+    quantity = _quantity(state, row, position, limits)
     if quantity.reason is not None:
         return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
     if quantity.units == 0:
         return None
     evidence = _evidence(state, row, net_units, quantity, limits, moment, serving)
     return _request(state, row, quantity.units, evidence, moment, turn)
+
+
+def _quantity(state: PartitionState, row: int, position: int, limits: OrderLimits) -> OrderQuantity:
+    derived, ratio = state.champion.rows[row], state.plan.max_request_ratio
+    if derived["policy"] == Policy.S_NQ:
+        lot = int(derived["order_quantity_units"])
+        return lot_quantity(position, int(derived["reorder_point"]), lot, limits, ratio)
+    return order_quantity(position, int(derived["order_up_to_level"]), limits, ratio)
+
+
+def _textbook_units(state: PartitionState, row: int, position: int, limits: OrderLimits) -> int:
+    """Return what mean and deviation of the last 28 days would have ordered at this position."""
+    derived = state.champion.rows[row]
+    recent = recent_of(state, np.array([row], dtype=np.int64))
+    reorder = textbook_reorder_units(recent, derived["protection_buckets"][None], derived["service_level"][None])[0]
+    is_periodic = derived["review_period_days"] > 0
+    upto = ceil(reorder + (0.0 if is_periodic else recent.mean[0] * derived["cover_buckets"]))
+    if position > ceil(reorder):
+        return 0
+    return order_quantity(position, upto, limits, state.plan.max_request_ratio).units
 
 
 def _limits(state: PartitionState, row: int) -> OrderLimits:
@@ -195,19 +224,20 @@ def _evidence(
 ) -> Evidence:
     derived = state.champion.rows[row]
     demand = _protection_demand(state, row)
+    position = net_units + int(state.on_order[row] + state.in_transit[row] + state.pending[row])
     positions = dict(state.progress.positions)
     if moment.cause >= 0:
         positions["orders"] = moment.cause + 1
     return Evidence(
-        policy="(R,S)" if derived["review_period_days"] > 0 else "(s,S)",
-        service_kind="cycle",
+        policy=Policy(int(derived["policy"])).notation,
+        service_kind=ServiceKind(int(derived["service_kind"])).label,
         service_level=float(derived["service_level"]),
         on_hand=max(net_units, 0),
         backorders=max(-net_units, 0),
         on_order=int(state.on_order[row]),
         in_transit=int(state.in_transit[row]),
         pending=int(state.pending[row]),
-        inventory_position=int(derived["order_up_to_level"]) - quantity.raw_units,
+        inventory_position=position,
         reorder_point=int(derived["reorder_point"]),
         order_up_to_level=int(derived["order_up_to_level"]),
         protection_buckets=int(derived["protection_buckets"]),
@@ -217,10 +247,15 @@ def _evidence(
         forecast_origin=state.plan.width.start_of(int(derived["stepped_bucket"]) + 1),
         expected_units=round(float(demand.mean()[0]), 3),
         quantile_units=round(float(demand.quantile(derived["service_level"][None])[0]), 3),
+        reorder_units=round(float(derived["reorder_units"]), 3),
+        order_up_to_units=round(float(derived["order_up_to_units"]), 3),
         raw_units=quantity.raw_units,
+        order_quantity_units=int(derived["order_quantity_units"]) or None,
         minimum_units=limits.minimum_units,
         pack_units=limits.pack_units,
         maximum_units=limits.maximum_units,
+        cap_units=quantity.cap_units,
+        textbook_units=_textbook_units(state, row, position, limits),
         stock_assumed=bool(state.hot["stock"][row] == StockKnowledge.ASSUMED),
         model_rung=serving.rung,
         positions=positions,

@@ -1,53 +1,7 @@
-"""Policies: levels from a demand distribution, quantities from levels and limits."""
+"""Quantities from levels and limits: what is missing, in whole packs, within what a supplier allows."""
 
 from dataclasses import dataclass
 from math import ceil, floor
-
-import numpy as np
-
-from replenishment.arrays import Bools, Float64s, Int64s
-from replenishment.quantiles import ProtectionDemand
-
-
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """Reorder point s and order-up-to level S of B keys, in units; s is at most S."""
-
-    reorder_point: Int64s
-    order_up_to_level: Int64s
-
-
-def levels(
-    protection: ProtectionDemand, cover: ProtectionDemand, service_level: Float64s, is_periodic: Bools
-) -> Levels:
-    """Return s and S of each key by cycle service level.
-
-    (s,S), continuous review: s is the quantile of demand over lead time plus
-    one bucket, S the quantile over lead time plus cover. (R,S), periodic: S is
-    the quantile over lead time plus review period and s = S - 1, so that
-    "at or below s" reads "below S".
-
-    Args:
-        protection: Demand over the protection interval of B keys.
-        cover: Demand over lead time plus cover, for the continuous ones.
-        service_level: Cycle service level, (B,), in (0, 1).
-        is_periodic: Whether a key has a review period, (B,).
-
-    Source:
-        Silver, Pyke & Thomas, 4th ed., sections 6.5 (s,S) and 6.6 (R,S); the
-        normal quantile there is the model's own quantile here.
-    """
-    protected = _whole_units(protection.quantile(service_level))
-    covered = _whole_units(cover.quantile(service_level))
-    return Levels(
-        reorder_point=np.where(is_periodic, protected - 1, protected),
-        order_up_to_level=np.where(is_periodic, protected, np.maximum(covered, protected)),
-    )
-
-
-def _whole_units(units: Float64s) -> Int64s:
-    # rounded before ceil: the last bits of a float32 curve must not cost a unit
-    return np.ceil(np.round(units, 3)).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +25,15 @@ class OrderLimits:
 
 @dataclass(frozen=True, slots=True)
 class OrderQuantity:
-    """What to order: ``units`` (0 = nothing), what was missing before limits, and why nothing is ordered if so."""
+    """What to order: ``units`` (0 = nothing), what was missing before limits, and why nothing is ordered if so.
+
+    ``cap_units`` is the most that a request may be, whatever the supplier allows.
+    """
 
     units: int
     raw_units: int
     reason: str | None = None
+    cap_units: int = 0
 
 
 def order_quantity(
@@ -100,7 +58,33 @@ def order_quantity(
         >>> order_quantity(40, 50, OrderLimits(pack_units=12, maximum_units=10), 4).reason
         'maximum of 10 units is less than one pack of 12'
     """
-    raw = order_up_to_level - position
+    return _limited(order_up_to_level - position, order_up_to_level, limits, max_request_ratio)
+
+
+def lot_quantity(
+    position: int, reorder_point: int, lot_units: int, limits: OrderLimits, max_request_ratio: float
+) -> OrderQuantity:
+    """Return how many lots, in units, lift the position above s: n = ⌈(s + 1 - position) / Q⌉; limits as ever.
+
+    Args:
+        position: Inventory position, units, may be negative.
+        reorder_point: s, units; nothing is ordered above it.
+        lot_units: Q, 1 or more.
+        limits: What the supplier allows.
+        max_request_ratio: Largest request in multiples of s + Q, above 0.
+
+    Source:
+        Snyder & Shen, Fundamentals of Supply Chain Theory, 2nd ed., section 5.1: (r,nQ).
+
+    Example:
+        >>> lot_quantity(-3, 20, 10, OrderLimits(), 4).units, lot_quantity(21, 20, 10, OrderLimits(), 4).units
+        (30, 0)
+    """
+    lots = ceil((reorder_point + 1 - position) / lot_units)
+    return _limited(max(lots, 0) * lot_units, reorder_point + lot_units, limits, max_request_ratio)
+
+
+def _limited(raw: int, order_up_to_level: int, limits: OrderLimits, max_request_ratio: float) -> OrderQuantity:
     if raw <= 0:
         return OrderQuantity(0, raw)
     pack, least = limits.pack_units, limits.minimum_units or 1
@@ -110,8 +94,8 @@ def order_quantity(
     cap = ratio_cap if limits.maximum_units is None else min(ratio_cap, limits.maximum_units)
     units = min(wanted, cap) // pack * pack
     if units < least:
-        return OrderQuantity(0, raw, _infeasible(limits, pack, least))
-    return OrderQuantity(units, raw)
+        return OrderQuantity(0, raw, _infeasible(limits, pack, least), ratio_cap)
+    return OrderQuantity(units, raw, None, ratio_cap)
 
 
 def _infeasible(limits: OrderLimits, pack: int, least: int) -> str:
