@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
+    "simulate": ("stream_app.cli.simulate", "simulate", "Compare policies and models in money over recorded orders."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
     "topics": ("stream_app.cli.topics", "topics", "Create the topics."),
     "worker": ("stream_app.cli.worker", "worker", "Run a worker until it is told to stop."),
