@@ -79,11 +79,14 @@ class ClosedLoop:
             end = self._period.end_of(bucket)
             self._play_until(end)
             self._ledger.end_demand(self.state)
+            if bucket == self._period.buckets - 1:
+                # what arrives now serves nobody any more
+                self._ledger.end()
+                self._is_accounting = False
             self._take_events_at(end)
             self._apply(time_passed(end, self._position("orders")))
             self._ledger.end_bucket()
             yield bucket
-        self._ledger.end()
 
     def outcome(self) -> KeyOutcome:
         """Return what came of the buckets played so far."""

@@ -4,7 +4,7 @@ A chunk is a fixed range of row numbers, so that a closing which a crash
 interrupted goes on with the rows that lag, and says the same of the rest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,16 @@ from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
 from replenishment.lead_time import buckets_of_days, protection_buckets
-from replenishment.policy import IntervalDemand, Policy, ServiceKind, Targets, critical_ratio, levels_of
+from replenishment.policy import (
+    IntervalDemand,
+    Policy,
+    RecentDemand,
+    ServiceKind,
+    Targets,
+    critical_ratio,
+    levels_of,
+    textbook_reorder_units,
+)
 from replenishment.quantiles import ProtectionDemand, over
 from replenishment.stock import RequestStatus, StockKnowledge
 
@@ -137,11 +146,14 @@ def set_levels(
     terms, derived = state.terms[rows], columns.rows
     intervals = _intervals(terms, state.plan)
     targets = _targets(terms, state.plan)
-    demand = _interval_demand(state, forecaster, forecast, rows, intervals, targets)
+    recent = recent_of(state, rows)
+    demand = _interval_demand(forecaster, forecast, intervals, targets)
+    demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
     both = levels_of(demand, targets)
     for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
         derived[name][rows] = getattr(both, name)
     derived["curve"][rows] = demand.protection.units
+    _set_textbook(derived, rows, recent, intervals, targets, terms["review_period_days"] > 0)
     derived["protection_buckets"][rows] = intervals.protection
     derived["cover_buckets"][rows] = intervals.cover
     derived["service_level"][rows] = targets.level
@@ -149,6 +161,17 @@ def set_levels(
     derived["service_kind"][rows] = targets.kind
     for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units"):
         derived[name][rows] = terms[name]
+
+
+def _set_textbook(
+    derived: Records, rows: Int64s, recent: RecentDemand, intervals: "_Intervals", targets: Targets, is_periodic: Bools
+) -> None:
+    """Keep what the textbook would take for levels: at the closing, since late lines change the window later."""
+    reorder = textbook_reorder_units(recent, intervals.protection, targets.level)
+    upto = reorder + np.where(is_periodic, 0.0, recent.mean * intervals.cover)
+    # rounded before anybody makes whole units of them: a last bit must not cost a unit
+    derived["textbook_reorder_units"][rows] = np.round(reorder, 3)
+    derived["textbook_order_up_to_units"][rows] = np.round(upto, 3)
 
 
 def _targets(terms: Records, plan: Plan) -> Targets:
@@ -182,27 +205,18 @@ def _intervals(terms: Records, plan: Plan) -> _Intervals:
 
 
 def _interval_demand(
-    state: PartitionState,
-    forecaster: Forecaster,
-    forecast: Forecast,
-    rows: Int64s,
-    intervals: _Intervals,
-    targets: Targets,
+    forecaster: Forecaster, forecast: Forecast, intervals: _Intervals, targets: Targets
 ) -> IntervalDemand:
-    """Return the demand of rows (B,) over each interval; of the rare ones only where a key asks for it."""
-    lead, recent = None, None
+    """Return the demand of B keys over each interval; of the lead time only where a key asks for it."""
+    lead = None
     if np.any(targets.kind == ServiceKind.FILL):
         within = over(forecaster.grid, forecast.quantiles, np.maximum(intervals.lead, 1))
         lead = ProtectionDemand(within.levels, np.where(intervals.lead[:, None] > 0, within.units, 0.0))
-    if np.any(targets.policy == Policy.MIN_MAX):
-        recent = recent_of(state, rows)
     return IntervalDemand(
         protection=over(forecaster.grid, forecast.quantiles, intervals.protection),
         cover=over(forecaster.grid, forecast.quantiles, intervals.lead + intervals.cover),
         lead=lead,
-        recent=recent,
         protection_buckets=intervals.protection,
-        cover_buckets=state.terms["cover_days"][rows] * 86_400 / state.plan.width.seconds,
     )
 
 
@@ -218,16 +232,15 @@ def assume_stock(state: PartitionState, rows: Int64s) -> Int64s:
 def settle_requests(state: PartitionState, turn: Turn) -> None:
     """Forget requests settled longer ago than the expiry; count the unanswered ones past it."""
     clock = state.progress.clock
-    expiry_ms = round(state.plan.expiry_days * 86_400_000)
-    forgotten = [
-        restock_id
-        for restock_id, request in state.requests.items()
-        if request.parts.is_settled and not request.parts.in_transit and request.settled_at + expiry_ms <= clock
-    ]
+    forgotten_at = clock - round(state.plan.expiry_days * 86_400_000)
+    forgotten, expired = [], 0
+    for restock_id, request in state.requests.items():
+        if request.settled_at != NEVER:
+            if request.settled_at <= forgotten_at and not request.parts.in_transit:
+                forgotten.append(restock_id)
+        elif request.expires_at <= clock and request.parts.status == RequestStatus.PENDING:
+            expired += 1
     for restock_id in forgotten:
         del state.requests[restock_id]
     turn.requests.update(forgotten)
-    state.expired_requests = sum(
-        request.parts.status == RequestStatus.PENDING and request.expires_at <= clock
-        for request in state.requests.values()
-    )
+    state.expired_requests = expired

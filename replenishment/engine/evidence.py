@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from replenishment.arrays import Int64s
-from replenishment.engine.recent import recent_of
 from replenishment.engine.state import PartitionState
 from replenishment.events import Evidence
 from replenishment.policy import (
@@ -17,7 +16,6 @@ from replenishment.policy import (
     ServiceKind,
     lot_quantity,
     order_quantity,
-    textbook_reorder_units,
 )
 from replenishment.quantiles import ProtectionDemand
 from replenishment.stock import StockKnowledge
@@ -35,6 +33,8 @@ _DERIVED = (
     "cover_buckets",
     "lead_time_days",
     "stepped_bucket",
+    "textbook_reorder_units",
+    "textbook_order_up_to_units",
 )
 _TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
 
@@ -42,8 +42,7 @@ _TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
 class KeyFacts(NamedTuple):
     """What is known of one key when it is reviewed, but for its stock; names as in the rows.
 
-    ``expected_units`` and ``quantile_units`` are of the protection interval;
-    the textbook's s and S are whole units.
+    ``expected_units`` and ``quantile_units`` are of the protection interval.
     """
 
     policy: int
@@ -58,14 +57,14 @@ class KeyFacts(NamedTuple):
     cover_buckets: int
     lead_time_days: float
     stepped_bucket: int
+    textbook_reorder_units: float
+    textbook_order_up_to_units: float
     minimum_units: int
     pack_units: int
     maximum_units: int
     supplier: bytes
     expected_units: float
     quantile_units: float
-    textbook_reorder_point: float
-    textbook_order_up_to: float
 
     @property
     def limits(self) -> OrderLimits:
@@ -81,9 +80,9 @@ class KeyFacts(NamedTuple):
 
     def textbook_units(self, position: int, max_request_ratio: float) -> int:
         """Return what mean and deviation of the last 28 days would have ordered."""
-        if position > ceil(self.textbook_reorder_point):
+        if position > ceil(self.textbook_reorder_units):
             return 0
-        return order_quantity(position, ceil(self.textbook_order_up_to), self.limits, max_request_ratio).units
+        return order_quantity(position, ceil(self.textbook_order_up_to_units), self.limits, max_request_ratio).units
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +103,24 @@ class Position:
 
 def position_of(state: PartitionState, row: int, net_units: int) -> Position:
     """Return the position of a key whose net stock is, or was at a line, so many units."""
-    is_assumed = bool(state.hot["stock"][row] == StockKnowledge.ASSUMED)
-    parts = (state.on_order[row], state.in_transit[row], state.pending[row])
-    return Position(net_units, *map(int, parts), is_assumed)
+    return Position(
+        net=net_units,
+        on_order=int(state.on_order[row]),
+        in_transit=int(state.in_transit[row]),
+        pending=int(state.pending[row]),
+        is_assumed=bool(state.hot["stock"][row] == StockKnowledge.ASSUMED),
+    )
 
 
 def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
     """Return the facts of rows (B,) with levels, in order; those of a key do not depend on the keys beside it."""
     derived, terms = state.champion.rows[rows], state.terms[rows]
     demand = _protection_demand(state, rows)
-    reorder, upto = _textbook(state, rows)
     columns = [
         *(derived[name].tolist() for name in _DERIVED),
         *(terms[name].tolist() for name in _TERMS),
         demand.mean().tolist(),
         demand.quantile(derived["service_level"]).tolist(),
-        reorder,
-        upto,
     ]
     return [KeyFacts(*fields) for fields in zip(*columns, strict=True)]
 
@@ -130,15 +130,6 @@ def _protection_demand(state: PartitionState, rows: Int64s) -> ProtectionDemand:
     if grid is None:
         raise RuntimeError(f"version {state.champion.version} has no levels to decide by")
     return ProtectionDemand(grid.levels, state.champion.rows["curve"][rows].astype(np.float64))
-
-
-def _textbook(state: PartitionState, rows: Int64s) -> tuple[list[float], list[float]]:
-    derived, recent = state.champion.rows[rows], recent_of(state, rows)
-    reorder = textbook_reorder_units(recent, derived["protection_buckets"], derived["service_level"])
-    is_periodic = derived["review_period_days"] > 0
-    upto = reorder + np.where(is_periodic, 0.0, recent.mean * derived["cover_buckets"])
-    # rounded before ceil: a last bit must not cost a unit
-    return np.round(reorder, 3).tolist(), np.round(upto, 3).tolist()
 
 
 def evidence_of(

@@ -104,6 +104,8 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("cover_days", "<f8"),
                 ("reorder_units", "<f8"),  # s and S before whole units were made of them
                 ("order_up_to_units", "<f8"),
+                ("textbook_reorder_units", "<f8"),  # what the last 28 days say instead
+                ("textbook_order_up_to_units", "<f8"),
                 ("order_quantity_units", "<i8"),  # the lot of (s,nQ), 0 = none
                 ("protection_buckets", "<i4"),
                 ("cover_buckets", "<i4"),
