@@ -2,12 +2,20 @@
 
 from replenishment.policy.levels import IntervalDemand, Levels, Targets, critical_ratio, levels, levels_of
 from replenishment.policy.names import Policy, ServiceKind
-from replenishment.policy.quantity import OrderLimits, OrderQuantity, lot_quantity, order_quantity
+from replenishment.policy.quantity import (
+    LimitStep,
+    OrderLimits,
+    OrderQuantity,
+    limit_steps,
+    lot_quantity,
+    order_quantity,
+)
 from replenishment.policy.textbook import RecentDemand, recent_demand, textbook_reorder_units
 
 __all__ = [
     "IntervalDemand",
     "Levels",
+    "LimitStep",
     "OrderLimits",
     "OrderQuantity",
     "Policy",
@@ -17,6 +25,7 @@ __all__ = [
     "critical_ratio",
     "levels",
     "levels_of",
+    "limit_steps",
     "lot_quantity",
     "order_quantity",
     "recent_demand",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,41 @@ def _limited(raw: int, order_up_to_level: int, limits: OrderLimits, max_request_
         return OrderQuantity(0, raw)
     pack, least = limits.pack_units, limits.minimum_units or 1
     one_order = ceil(least / pack) * pack
-    wanted = ceil(max(raw, least) / pack) * pack
-    ratio_cap = max(floor(max_request_ratio * order_up_to_level), one_order)
-    cap = ratio_cap if limits.maximum_units is None else min(ratio_cap, limits.maximum_units)
-    units = min(wanted, cap) // pack * pack
+    cap = max(floor(max_request_ratio * order_up_to_level), one_order)
+    units = limit_steps(raw, limits, cap)[-1].units
     if units < least:
-        return OrderQuantity(0, raw, _infeasible(limits, pack, least), ratio_cap)
-    return OrderQuantity(units, raw, None, ratio_cap)
+        return OrderQuantity(0, raw, _infeasible(limits, pack, least), cap)
+    return OrderQuantity(units, raw, None, cap)
+
+
+class LimitStep(NamedTuple):
+    """One limit and how many units were left after it; ``value`` is the limit's own."""
+
+    limit: str
+    value: int
+    units: int
+
+
+def limit_steps(raw_units: int, limits: OrderLimits, cap_units: int) -> list[LimitStep]:
+    """Return what each limit makes of the units that are missing, in the order in which they hold.
+
+    Args:
+        raw_units: What is missing, above 0.
+        limits: What the supplier allows.
+        cap_units: The most that a request may be.
+
+    Example:
+        >>> [step.units for step in limit_steps(38, OrderLimits(20, 12, 40), 200)]
+        [38, 48, 48, 36]
+    """
+    pack = limits.pack_units
+    steps = [LimitStep("minimum_units", limits.minimum_units or 1, max(raw_units, limits.minimum_units or 1))]
+    steps.append(LimitStep("pack_units", pack, ceil(steps[-1].units / pack) * pack))
+    steps.append(LimitStep("cap_units", cap_units, min(steps[-1].units, cap_units) // pack * pack))
+    if limits.maximum_units is not None:
+        most = limits.maximum_units
+        steps.append(LimitStep("maximum_units", most, min(steps[-1].units, most // pack * pack)))
+    return steps
 
 
 def _infeasible(limits: OrderLimits, pack: int, least: int) -> str:
