@@ -6,6 +6,7 @@ before orders. A control record closes each bucket exactly at its end.
 
 import heapq
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 
@@ -14,11 +15,13 @@ import numpy as np
 from replenishment.closed_loop.ledger import KeyOutcome, Ledger, outcome
 from replenishment.closed_loop.world import Period, World, time_passed
 from replenishment.engine.advance import advance
+from replenishment.engine.catalog import take_entry
 from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, Span, Tick
 from replenishment.engine.effects import Effects
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
-from replenishment.engine.state import opened
+from replenishment.engine.state import PartitionState, opened
+from replenishment.engine.turn import Turn
 from replenishment.events import InventoryEvent, RestockRequested, StockReceived
 from replenishment.forecaster import Serving
 
@@ -42,6 +45,9 @@ class ClosedLoop:
         plan: Rules of the engine, without allowed lateness, on the period's grid.
         serving: Who forecasts.
         watch: Told of each entry before it is applied.
+        history: State after the history, as ``history`` of another loop with the same lines, events, stock
+            keys, plan and serving returned it; copied, and given this world's terms. Terms act on levels
+            only, which the last closing before the period sets anew.
 
     Raises:
         ValueError: If the plan has another grid than the period, or allows lateness.
@@ -53,12 +59,17 @@ class ClosedLoop:
         period: Period,
         plan: Plan,
         serving: Serving,
+        *,
         watch: Callable[[Entry], None] | None = None,
+        history: PartitionState | None = None,
     ) -> None:
         if plan.width != period.width or plan.allowed_lateness_seconds:
             raise ValueError("the plan must have the period's buckets and allow no lateness")
         self._world, self._period, self._serving, self._watch = world, period, serving, watch
         self.state = opened(0, plan, Progress(0, {}, period.start_at), serving.champion)
+        self._has_history = history is not None
+        if history is not None:
+            self.state = deepcopy(history)
         keys = {*world.lines.keys, *(entry.key for entry in world.catalog), *(event.key for event in world.events)}
         self._ledger = Ledger(len(keys - {b""}), lost_sales=plan.lost_sales)
         self._sequence = count()
@@ -70,10 +81,18 @@ class ClosedLoop:
         self._is_accounting = False
         self.decisions: list[Decision] = []
 
+    def history(self) -> PartitionState:
+        """Play what is before the period, but for the last closing, and return the state; once, before ``run``."""
+        self._take_catalog()
+        self._play_until(self._period.start_at)
+        self._has_history = True
+        return self.state
+
     def run(self) -> Iterator[int]:
         """Play the period; yield the number of each bucket as it ends, from 0."""
-        self._take_catalog()
-        self._play_history()
+        if not self._has_history:
+            self.history()
+        self._begin()
         self._is_accounting = True
         for bucket in range(self._period.buckets):
             end = self._period.end_of(bucket)
@@ -98,10 +117,14 @@ class ClosedLoop:
         if entries:
             self._apply(CatalogBatch(span, (), range(len(entries)), [one.key for one in entries], entries))
 
-    def _play_history(self) -> None:
-        """Fill windows, close all buckets before the start, then begin to decide: with the latest levels as stock."""
+    def _begin(self) -> None:
+        """Close the last bucket before the start, then begin to decide: with the latest levels as stock."""
         start = self._period.start_at
-        self._play_until(start)
+        self._next_line = int(np.searchsorted(self._world.lines.occurred_at, start))
+        while self._due and self._due[0][0] < start:
+            heapq.heappop(self._due)
+        for entry in self._world.catalog:
+            take_entry(self.state, entry.key, entry, Turn())
         self._apply(time_passed(start - _JUST_BEFORE_MS, self._position("orders")))
         # silence moves the watermark and not the clock: the last bucket closes before deciding begins
         self._apply(Tick(_JUST_BEFORE_MS / 1000))

@@ -180,11 +180,10 @@ def _fitted(lines: "Lines", period: Period) -> Forecaster:
 def _played(
     files: Given, period: Period, plan: Plan, specs: Sequence[PolicySpec], candidates: Sequence[Candidate]
 ) -> list[Run]:
-    pairs = [(spec, candidate) for candidate in candidates for spec in specs]
-    with click.progressbar(
-        length=len(pairs) * period.buckets, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        return [played(files, period, plan, spec, candidate, advanced=bar.update) for spec, candidate in pairs]
+    buckets = len(specs) * len(candidates) * period.buckets
+    with click.progressbar(length=buckets, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        runs = [played(files, period, plan, specs, candidate, advanced=bar.update) for candidate in candidates]
+    return [run for some in runs for run in some]
 
 
 def _say_ignored(files: Given) -> None:

@@ -85,32 +85,37 @@ def played(
     given: Given,
     period: Period,
     plan: Plan,
-    spec: PolicySpec,
+    specs: Sequence[PolicySpec],
     candidate: Candidate,
     *,
     advanced: Callable[[int], None] | None = None,
-) -> Run:
-    """Play one policy with one model.
+) -> list[Run]:
+    """Play each policy with one model; the history before the period is played once.
 
     Args:
         given: What the files say.
         period: The buckets that are played.
         plan: Rules of the engine; lateness and grid are the period's.
-        spec: The policy.
+        specs: The policies, one or more.
         candidate: The model.
         advanced: Told how many buckets were played since it was told last.
 
     Raises:
-        ConfigError: If a stock key has no costs that the policy needs.
+        ConfigError: If a stock key has no costs that a policy needs.
     """
     facts = Facts(period.width.seconds / 86_400, given.daily_units(period.start_at))
     rules = replace(plan, width=period.width, allowed_lateness_seconds=0, takes_unknown_shipments=True)
-    loop = ClosedLoop(given.world(spec, facts), period, rules, candidate.serving)
-    for _ in loop.run():
-        if advanced is not None:
-            advanced(1)
-    version = candidate.serving.champion.version
-    return Run(spec.text, candidate.name, version, loop.decisions, loop.outcome(), period)
+    worlds = [given.world(spec, facts) for spec in specs]
+    history = ClosedLoop(worlds[0], period, rules, candidate.serving).history()
+    runs = []
+    for spec, world in zip(specs, worlds, strict=True):
+        loop = ClosedLoop(world, period, rules, candidate.serving, history=history)
+        for _ in loop.run():
+            if advanced is not None:
+                advanced(1)
+        version = candidate.serving.champion.version
+        runs.append(Run(spec.text, candidate.name, version, loop.decisions, loop.outcome(), period))
+    return runs
 
 
 def ranked(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def played(
     world: World, period: Period, *, lost_sales: bool = True, forecaster: Any = None, watch: Any = None
 ) -> ClosedLoop:
     plan = Plan(width=period.width, allowed_lateness_seconds=0, lost_sales=lost_sales, takes_unknown_shipments=True)
-    loop = ClosedLoop(world, period, plan, Serving(forecaster or TenABucket()), watch)
+    loop = ClosedLoop(world, period, plan, Serving(forecaster or TenABucket()), watch=watch)
     assert list(loop.run()) == list(range(period.buckets))
     return loop
 
@@ -210,6 +210,20 @@ def test_units_are_conserved_whatever_the_policy(world: World, lost_sales: bool)
     if not any(isinstance(one, StockCounted) and one.occurred_at > T0 for one in world.events):
         assert asked == int(world.lines.units[inside].sum())
     assert int(sums["ordered_units"].sum()) == sum(one.request.units for one in loop.decisions)
+
+
+@settings(max_examples=15)
+@given(world=worlds(), other=worlds())
+def test_a_history_that_another_policy_played_makes_no_difference(world: World, other: World) -> None:
+    period = Period(T0, BucketWidth(86_400), 10)
+    plan = Plan(width=period.width, allowed_lateness_seconds=0, lost_sales=True, takes_unknown_shipments=True)
+    elsewhere = World(other.catalog, world.lines, world.events)
+    history = ClosedLoop(elsewhere, period, plan, Serving(MeanForecaster())).history()
+    shared = ClosedLoop(world, period, plan, Serving(MeanForecaster()), history=history)
+    assert len(list(shared.run())) == period.buckets
+    alone = played(world, period, forecaster=MeanForecaster())
+    assert shared.decisions == alone.decisions
+    assert shared.outcome().total.tolist() == alone.outcome().total.tolist()
 
 
 def records(entry: Entry, encode: Any = json.dumps) -> list[Kept]:
