@@ -82,8 +82,8 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
 
     ``lead_time_days`` 0-730; ``review_period_days`` 0-365, 0 = continuous
     review; ``cover_days`` 1-365; ``service_target`` 0.5-0.9999, of what
-    ``service_kind`` says (unused for ``newsvendor``, whose level follows from
-    the costs); units 1-1,000,000, None = no limit; ``supplier`` and
+    ``service_kind`` says (unused for ``newsvendor`` and ``cost``, whose levels
+    follow from the costs); units 1-1,000,000, None = no limit; ``supplier`` and
     ``category`` at most 64 bytes. ``order_quantity_units`` is the lot Q of
     (s,nQ), None = another policy; ``levels_from`` ``textbook`` takes levels
     from the last 28 days instead of the forecast. Costs are 0-10⁹ in one
@@ -101,7 +101,7 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     pack_units: int | None = None
     maximum_units: int | None = None
     active: bool = True
-    service_kind: Literal["cycle", "fill", "newsvendor"] = "cycle"
+    service_kind: Literal["cycle", "fill", "newsvendor", "cost"] = "cycle"
     order_quantity_units: int | None = None
     levels_from: Literal["forecast", "textbook"] = "forecast"
     holding_cost_per_unit_day: float | None = None
@@ -126,7 +126,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
-    service_kind: Literal["cycle", "fill", "newsvendor"]
+    service_kind: Literal["cycle", "fill", "newsvendor", "cost"]
     service_level: float
     on_hand: int
     backorders: int

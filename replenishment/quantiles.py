@@ -67,6 +67,30 @@ class ProtectionDemand:
         """Return the demand of some rows."""
         return ProtectionDemand(self.levels, self.units[rows])
 
+    def probability_within(self, stock_units: Float64s) -> Float64s:
+        """Return the probability that demand does not exceed a stock, (B,): the inverse of ``quantile``.
+
+        Args:
+            stock_units: S of each key, (B,), at least 0.
+
+        Example:
+            >>> demand = ProtectionDemand((0.25, 0.5, 0.75), np.array([[0.0, 8.0, 16.0]]))
+            >>> [demand.probability_within(np.array([at])).tolist() for at in (0.0, 4.0, 8.0)]
+            [[0.25], [0.375], [0.5]]
+        """
+        levels = np.concatenate([[0.0], self.levels])
+        units = np.column_stack([self.quantile(np.zeros(len(self.units))), self.units])
+        # of equal units the highest level holds: demand is as likely to be exactly so
+        upper = np.minimum((units <= stock_units[:, None]).sum(axis=1), units.shape[1] - 1)
+        row, lower = np.arange(len(units)), np.maximum(upper - 1, 0)
+        low, high = units[row, lower], units[row, upper]
+        share = (stock_units - low) / np.where(high > low, high - low, 1.0)
+        inside = levels[lower] + (levels[upper] - levels[lower]) * np.clip(share, 0.0, 1.0)
+        tail, excess = self._tail_units(), stock_units - self.units[:, -1]
+        decay = np.exp(-np.maximum(excess, 0.0) / np.where(tail > 0, tail, 1.0))
+        beyond = np.where(tail > 0, 1 - (1 - self.levels[-1]) * decay, 1.0)
+        return np.asarray(np.where(excess >= 0, beyond, np.where(stock_units < units[:, 0], 0.0, inside)))
+
     def expected_shortage(self, stock_units: Float64s) -> Float64s:
         """Return the units that demand is expected to exceed a stock by, (B,): E[(X - S)⁺].
 

@@ -26,6 +26,7 @@ from replenishment.policy import (
     Targets,
     critical_ratio,
     levels_of,
+    needs_lead,
     textbook_reorder_units,
 )
 from replenishment.quantiles import ProtectionDemand, over
@@ -183,7 +184,7 @@ def _targets(terms: Records, plan: Plan) -> Targets:
     return Targets(
         policy=np.where(terms["is_textbook"] > 0, Policy.MIN_MAX, policy).astype(np.uint8),
         kind=terms["service_kind"],
-        level=np.where(terms["service_kind"] == ServiceKind.NEWSVENDOR, ratio, terms["service_target"]),
+        level=np.where(terms["service_kind"] >= ServiceKind.NEWSVENDOR, ratio, terms["service_target"]),
         lot_units=terms["order_quantity_units"],
     )
 
@@ -209,7 +210,7 @@ def _interval_demand(
 ) -> IntervalDemand:
     """Return the demand of B keys over each interval; of the lead time only where a key asks for it."""
     lead = None
-    if np.any(targets.kind == ServiceKind.FILL):
+    if np.any(needs_lead(targets.kind)):
         within = over(forecaster.grid, forecast.quantiles, np.maximum(intervals.lead, 1))
         lead = ProtectionDemand(within.levels, np.where(intervals.lead[:, None] > 0, within.units, 0.0))
     return IntervalDemand(

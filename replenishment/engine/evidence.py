@@ -71,18 +71,18 @@ class KeyFacts(NamedTuple):
         """What the supplier allows."""
         return OrderLimits(self.minimum_units or None, self.pack_units or 1, self.maximum_units or None)
 
-    def quantity(self, position: int, max_request_ratio: float) -> OrderQuantity:
+    def quantity(self, position: int, limits: OrderLimits, max_request_ratio: float) -> OrderQuantity:
         """Return what to order at a position at or below s."""
         if self.policy == Policy.S_NQ:
             lot = self.order_quantity_units
-            return lot_quantity(position, self.reorder_point, lot, self.limits, max_request_ratio)
-        return order_quantity(position, self.order_up_to_level, self.limits, max_request_ratio)
+            return lot_quantity(position, self.reorder_point, lot, limits, max_request_ratio)
+        return order_quantity(position, self.order_up_to_level, limits, max_request_ratio)
 
-    def textbook_units(self, position: int, max_request_ratio: float) -> int:
+    def textbook_units(self, position: int, limits: OrderLimits, max_request_ratio: float) -> int:
         """Return what mean and deviation of the last 28 days would have ordered."""
         if position > ceil(self.textbook_reorder_units):
             return 0
-        return order_quantity(position, ceil(self.textbook_order_up_to_units), self.limits, max_request_ratio).units
+        return order_quantity(position, ceil(self.textbook_order_up_to_units), limits, max_request_ratio).units
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +133,19 @@ def _protection_demand(state: PartitionState, rows: Int64s) -> ProtectionDemand:
 
 
 def evidence_of(
-    state: PartitionState, facts: KeyFacts, position: Position, quantity: OrderQuantity, rung: str, cause: int
+    state: PartitionState,
+    facts: KeyFacts,
+    limits: OrderLimits,
+    position: Position,
+    quantity: OrderQuantity,
+    rung: str,
+    cause: int,
 ) -> Evidence:
     """Return why a request has its quantity; ``cause`` is the offset of the order that made it due, or -1."""
     positions = dict(state.progress.positions)
     if cause >= 0:
         positions["orders"] = cause + 1
-    limits, plan = facts.limits, state.plan
+    plan = state.plan
     return Evidence(
         policy=Policy(facts.policy).notation,
         service_kind=ServiceKind(facts.service_kind).label,
@@ -167,7 +173,7 @@ def evidence_of(
         pack_units=limits.pack_units,
         maximum_units=limits.maximum_units,
         cap_units=quantity.cap_units,
-        textbook_units=facts.textbook_units(position.units, plan.max_request_ratio),
+        textbook_units=facts.textbook_units(position.units, limits, plan.max_request_ratio),
         stock_assumed=position.is_assumed,
         model_rung=rung,
         positions=positions,

@@ -142,13 +142,13 @@ def _decide(
     serving: Serving,
     turn: Turn,
 ) -> RestockRequested | OrderWithheld | None:
-    position = position_of(state, row, net_units)
-    quantity = facts.quantity(position.units, state.plan.max_request_ratio)
+    position, limits = position_of(state, row, net_units), facts.limits
+    quantity = facts.quantity(position.units, limits, state.plan.max_request_ratio)
     if quantity.reason is not None:
         return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
     if quantity.units == 0:
         return None
-    evidence = evidence_of(state, facts, position, quantity, serving.rung, moment.cause)
+    evidence = evidence_of(state, facts, limits, position, quantity, serving.rung, moment.cause)
     return _request(state, row, facts.supplier.decode(), quantity.units, evidence, moment, turn)
 
 

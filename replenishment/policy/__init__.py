@@ -1,6 +1,6 @@
 """Policies: levels from a demand distribution, quantities from levels and limits; `POLICIES` has them all."""
 
-from replenishment.policy.levels import IntervalDemand, Levels, Targets, critical_ratio, levels, levels_of
+from replenishment.policy.levels import IntervalDemand, Levels, Targets, critical_ratio, levels, levels_of, needs_lead
 from replenishment.policy.names import Policy, ServiceKind
 from replenishment.policy.quantity import (
     LimitStep,
@@ -27,6 +27,7 @@ __all__ = [
     "levels_of",
     "limit_steps",
     "lot_quantity",
+    "needs_lead",
     "order_quantity",
     "recent_demand",
     "textbook_reorder_units",

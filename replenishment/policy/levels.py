@@ -143,19 +143,19 @@ def levels_of(demand: IntervalDemand, targets: Targets) -> Levels:
 
 
 def _s_s(demand: IntervalDemand, targets: Targets) -> _Raw:
-    is_fill = targets.kind == ServiceKind.FILL
     covered = demand.cover.quantile(targets.level)
-    if not is_fill.any():
+    if not needs_lead(targets.kind).any():
         reorder = demand.protection.quantile(targets.level)
         return reorder, np.maximum(covered, reorder)
     cycle_units = demand.cover.mean() - _lead(demand).mean()
     reorder = _protecting(demand, targets, cycle_units)
-    return reorder, np.maximum(np.where(is_fill, reorder + np.maximum(cycle_units, 1.0), covered), reorder)
+    by_units = reorder + np.maximum(cycle_units, 1.0)
+    return reorder, np.maximum(np.where(needs_lead(targets.kind), by_units, covered), reorder)
 
 
 def _r_s(demand: IntervalDemand, targets: Targets) -> _Raw:
     is_fill = targets.kind == ServiceKind.FILL
-    upto = demand.protection.quantile(targets.level)
+    upto = _quantile_or_cheapest(demand, targets)
     if is_fill.any():
         review_units = demand.protection.mean() - _lead(demand).mean()
         allowed = (1 - targets.level) * review_units
@@ -190,11 +190,51 @@ def _protecting(demand: IntervalDemand, targets: Targets, cycle_units: Float64s)
     For a fill rate β: the smallest s with E[(X - s)⁺] ≤ (1 - β)·cycle units
     (Silver, Pyke & Thomas, 4th ed., section 6.7.2, P2 with backorders).
     """
-    reorder = demand.protection.quantile(targets.level)
+    reorder = _quantile_or_cheapest(demand, targets)
     is_fill = targets.kind == ServiceKind.FILL
     if is_fill.any():
         reorder = np.where(is_fill, least_stock(demand.protection, (1 - targets.level) * cycle_units), reorder)
     return reorder
+
+
+def needs_lead(kind: UInt8s) -> Bools:
+    """Return which kinds of target ask for the demand over the lead time, (B,)."""
+    return np.asarray((kind == ServiceKind.FILL) | (kind == ServiceKind.COST))
+
+
+def _quantile_or_cheapest(demand: IntervalDemand, targets: Targets) -> Float64s:
+    quantile = demand.protection.quantile(targets.level)
+    is_cost = targets.kind == ServiceKind.COST
+    if not is_cost.any():
+        return quantile
+    return np.where(is_cost, cheapest_stock(demand.protection, _lead(demand), targets.level), quantile)
+
+
+def cheapest_stock(protection: ProtectionDemand, lead: ProtectionDemand, ratio: Float64s) -> Float64s:
+    """Return the S with the least expected cost of holding and shortage in a review cycle, (B,), unrounded.
+
+    The cost h·E[(S - X_{L+R})⁺] + p·(E[(X_{L+R} - S)⁺] - E[(X_L - S)⁺]) stops
+    falling where p·(F_L(S) - F_{L+R}(S)) = h·F_{L+R}(S): one more unit serves
+    only if demand passes S within this very cycle. With r = p / (p + h) that
+    is r·F_L(S) = F_{L+R}(S). For L = 0 it is the newsvendor's F(S) = r.
+
+    Args:
+        protection: X_{L+R}.
+        lead: X_L.
+        ratio: r of each key, (B,), in (0, 1); h is the cost of a unit over a cycle.
+
+    Source:
+        The first-order condition of Zipkin, Foundations of Inventory
+        Management, section 6.2, with shortages counted when they occur.
+    """
+    low = np.zeros(len(ratio))
+    high = protection.quantile(np.full(len(low), 1 - 1e-9)) + 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        within = protection.probability_within(middle)
+        is_enough = (within >= ratio * lead.probability_within(middle)) & (within > 0)
+        low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
+    return np.asarray(high)
 
 
 def least_stock(

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Final, Literal
 
 _NOTATIONS: Final = ("(s,S)", "(R,S)", "(s,nQ)", "min/max")
-_LABELS: Final = ("cycle", "fill", "newsvendor")
+_LABELS: Final = ("cycle", "fill", "newsvendor", "cost")
 
 
 class Policy(IntEnum):
@@ -27,18 +27,21 @@ class Policy(IntEnum):
 
 
 class ServiceKind(IntEnum):
-    """What a target means; the three are regularly confused, so the kind is in every request.
+    """What a target means; they are regularly confused, so the kind is in every request.
 
     ``CYCLE``: probability of no stock-out in a cycle; ``FILL``: share of
-    demand met from stock; ``NEWSVENDOR``: critical ratio of costs.
+    demand met from stock; ``NEWSVENDOR``: critical ratio of costs, as if what
+    a cycle leaves were worth nothing to the next; ``COST``: least expected
+    holding and shortage cost of a cycle, where it is.
     """
 
     CYCLE = 0
     FILL = 1
     NEWSVENDOR = 2
+    COST = 3
 
     @property
-    def label(self) -> Literal["cycle", "fill", "newsvendor"]:
+    def label(self) -> Literal["cycle", "fill", "newsvendor", "cost"]:
         """The kind as catalog and evidence write it.
 
         Example:

@@ -53,6 +53,8 @@ def target(kind: str, level: float) -> str:
     match kind:
         case "fill":
             return f"keeps the share of demand met from stock at {share}"
+        case "cost":
+            return "costs least in holding and shortage"
         case "newsvendor":
             return f"stays within with the probability of {share} that the costs make best"
         case _:
@@ -84,24 +86,18 @@ def _level(evidence: Mapping[str, Any]) -> str:
             f"That is at or below the textbook's minimum of {evidence['reorder_point']:,}: mean and a normal quantile"
             f" of the last 28 days over {interval}.{expected}"
         )
-    if evidence["policy"] == "(R,S)":
-        return (
-            f"At a review that is below the order-up-to level of {evidence['order_up_to_level']:,}: what demand over"
-            f" {interval} (lead time {evidence['lead_time_days']:g} days, then until what the next review requests"
-            f" arrives) {promise}.{expected}"
-        )
-    subject = "stock for which" if evidence["service_kind"] == "fill" else "what"
-    verb = (
-        f"demand over {interval} (lead time {evidence['lead_time_days']:g} days, then the bucket in which it arrives)"
+    is_periodic = evidence["policy"] == "(R,S)"
+    until = "until what the next review requests arrives" if is_periodic else "the bucket in which it arrives"
+    demand = f"demand over {interval} (lead time {evidence['lead_time_days']:g} days, then {until})"
+    subject = (
+        f"what {demand}" if evidence["service_kind"] in ("cycle", "newsvendor") else f"the stock that for {demand}"
     )
-    if evidence["service_kind"] == "fill":
-        return (
-            f"That is at or below the reorder point of {evidence['reorder_point']:,}: the {subject} {verb} {promise}."
-            f"{expected}"
-        )
-    return (
-        f"That is at or below the reorder point of {evidence['reorder_point']:,}: {subject} {verb} {promise}.{expected}"
+    level = (
+        f"At a review that is below the order-up-to level of {evidence['order_up_to_level']:,}"
+        if is_periodic
+        else f"That is at or below the reorder point of {evidence['reorder_point']:,}"
     )
+    return f"{level}: {subject} {promise}.{expected}"
 
 
 def _quantity(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
@@ -127,7 +123,7 @@ def _missing(evidence: Mapping[str, Any]) -> str:
         case "min/max":
             return f"Missing up to the maximum of {upto} (mean demand of the cover on top): {raw}"
     cover = f"{evidence['cover_buckets']} buckets of cover"
-    if evidence["service_kind"] == "fill":
+    if evidence["service_kind"] in ("fill", "cost"):
         return f"Missing up to the order-up-to level of {upto} (expected demand of {cover} on top): {raw}"
     return f"Missing up to the order-up-to level of {upto} (the same over the lead time and {cover}): {raw}"
 

@@ -68,7 +68,7 @@ _NAMES = {
 
 def _by_service(entry: CatalogEntry, values: Mapping[str, float | str]) -> CatalogEntry:
     """Return terms with a cycle service level unless another kind was written or is in the catalog."""
-    own = entry.service_kind if entry.service_kind != "newsvendor" else "cycle"
+    own = entry.service_kind if entry.service_kind in ("cycle", "fill") else "cycle"
     return msgspec.structs.replace(entry, service_kind=values.get("kind", own), levels_from="forecast")
 
 
@@ -99,10 +99,19 @@ def _s_nq(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) 
 
 
 def _newsvendor(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
+    return _by_costs(entry, values, facts, ServiceKind.NEWSVENDOR)
+
+
+def _cost(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
+    return _by_costs(entry, values, facts, ServiceKind.COST)
+
+
+def _by_costs(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts, kind: ServiceKind) -> CatalogEntry:
+    """Return terms of (R,S) whose level follows from costs."""
     review_days = entry.review_period_days or facts.bucket_days
     made = msgspec.structs.replace(
         entry,
-        service_kind=ServiceKind.NEWSVENDOR.label,
+        service_kind=kind.label,
         review_period_days=review_days,
         order_quantity_units=None,
         levels_from="forecast",
@@ -111,8 +120,8 @@ def _newsvendor(entry: CatalogEntry, values: Mapping[str, float | str], facts: F
     if not made.holding_cost_per_unit_day or not made.shortage_cost_per_unit:
         raise ConfigError(
             [
-                f"--policy newsvendor: {entry.key.decode()} has no holding_cost_per_unit_day and "
-                "shortage_cost_per_unit above 0; add both to the catalog, or write newsvendor:holding=…,shortage=…"
+                f"--policy {kind.label}: {entry.key.decode()} has no holding_cost_per_unit_day and "
+                f"shortage_cost_per_unit above 0; add both to the catalog, or write {kind.label}:holding=…,shortage=…"
             ]
         )
     return made
@@ -135,6 +144,7 @@ POLICIES: Mapping[str, _Kind] = {
     "RS": _Kind({**_SERVICE, **_REVIEW}, _r_s),
     "snQ": _Kind({**_SERVICE, **_REVIEW, "quantity": (1, 1_000_000), "lot_days": (0.01, 365)}, _s_nq),
     "newsvendor": _Kind({**_REVIEW, "holding": (0, 1e9), "shortage": (0, 1e9)}, _newsvendor),
+    "cost": _Kind({**_REVIEW, "holding": (0, 1e9), "shortage": (0, 1e9)}, _cost),
     "min_max": _Kind({"service": (0.5, 0.9999), "cover_days": (0, 365), **_REVIEW}, _min_max),
 }
 """What a simulation can play, by name."""

@@ -16,7 +16,7 @@ LONGEST_LABEL_BYTES = 64
 HIGHEST_COST = 1e9
 TARGET_TOLERANCE = 0.001
 """By how much a service target may differ from the critical ratio that the costs make."""
-_KINDS = ("cycle", "fill", "newsvendor")
+_KINDS = ("cycle", "fill", "newsvendor", "cost")
 _SOURCES = ("forecast", "textbook")
 _COSTS = ("holding_cost_per_unit_day", "shortage_cost_per_unit", "ordering_cost", "unit_cost")
 
@@ -53,8 +53,8 @@ def _entry(record: Record, partition: int, admission: Admission, faults: Faults)
     location, sku = fields.key_part("location"), fields.key_part("sku")
     admission.check_key(record, location, sku, partition, faults)
     terms = _terms(fields, key_bytes(location, sku))
-    if terms.service_kind == "newsvendor" and faults.code is None:
-        _check_newsvendor(terms, fields)
+    if terms.service_kind in ("newsvendor", "cost") and faults.code is None:
+        _check_costs(terms, fields)
     return terms
 
 
@@ -102,7 +102,7 @@ def _one_of(fields: Fields, name: str, known: Sequence[str]) -> str:
     return value
 
 
-def _check_newsvendor(terms: CatalogEntry, fields: Fields) -> None:
+def _check_costs(terms: CatalogEntry, fields: Fields) -> None:
     """Note costs that make no critical ratio, and a service target that is another one.
 
     Under continuous review a cycle is one bucket, whose width no record knows:
@@ -110,9 +110,9 @@ def _check_newsvendor(terms: CatalogEntry, fields: Fields) -> None:
     """
     for name in ("shortage_cost_per_unit", "holding_cost_per_unit_day"):
         if not getattr(terms, name):
-            fields.faults.add(Code.MISSING_FIELD, f"{name} is missing or 0, must be above 0 for newsvendor")
+            fields.faults.add(Code.MISSING_FIELD, f"{name} is missing or 0, must be above 0 for {terms.service_kind}")
             return
-    if not fields.has("service_target"):
+    if not fields.has("service_target") or terms.service_kind == "cost":
         return
     if not terms.review_period_days:
         fields.refuse(

@@ -166,3 +166,33 @@ def test_lots_lift_the_position_above_s_and_no_lot_too_many(position: int, more:
 def test_a_newsvendor_without_costs_in_its_rows_still_has_a_level_and_never_a_certain_one() -> None:
     costs = (np.array([0.0, 1.0, 1e9]), np.array([0.0, 0.0, 1e-9]), np.array([1.0, 1.0, 1.0]))
     assert critical_ratio(*costs).tolist() == [0.5, 0.9999, 0.9999]
+
+
+def test_without_a_lead_time_the_cheapest_stock_is_the_newsvendors() -> None:
+    lead = ProtectionDemand(FINE, np.zeros((1, len(FINE))))
+    found = made(Policy.R_S, ServiceKind.COST, 0.70 / 0.88, normal(50, 8), lead=lead)
+    assert found.order_up_to_units[0] == pytest.approx(56.604, abs=0.01)
+
+
+def test_the_cheapest_stock_costs_no_more_than_its_neighbours() -> None:
+    # h = 1 a cycle, p = 9: one unit more or less costs more, by the definition of the cost itself
+    lead, protection = normal(40, 9), normal(60, 11)
+    stock = made(Policy.R_S, ServiceKind.COST, 0.9, protection, lead=lead).order_up_to_units
+
+    def cost(at: float) -> float:
+        units = np.array([at])
+        short = protection.expected_shortage(units)
+        held = units - protection.mean() + short
+        return float((held + 9 * (short - lead.expected_shortage(units)))[0])
+
+    assert cost(stock[0]) <= min(cost(stock[0] - 0.5), cost(stock[0] + 0.5))
+
+
+@given(curve=curves, stock=st.floats(0, 2000))
+def test_the_probability_within_is_the_slope_of_the_expected_shortage(curve: list[float], stock: float) -> None:
+    demand = ProtectionDemand(COARSE, np.array([curve]))
+    step = 1e-3
+    before, after = (demand.expected_shortage(np.array([at]))[0] for at in (stock, stock + step))
+    low, high = (demand.probability_within(np.array([at]))[0] for at in (stock, stock + step))
+    assert 0 <= low <= high <= 1
+    assert 1 - high - 1e-6 <= (before - after) / step <= 1 - low + 1e-6
