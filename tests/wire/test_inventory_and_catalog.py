@@ -248,6 +248,13 @@ def test_a_newsvendor_has_costs_and_no_target_that_says_otherwise(change: Fields
     assert code("catalog", {**NEWSVENDOR, **change}) == refused
 
 
+def test_the_cheapest_level_needs_both_costs_and_no_target() -> None:
+    cost = {**NEWSVENDOR, "service_kind": "cost"}
+    assert code("catalog", cost) is None
+    assert code("catalog", {**cost, "service_target": 0.95}) is None
+    assert code("catalog", {**cost, "holding_cost_per_unit_day": None}) == "missing_field"
+
+
 def test_a_target_against_the_costs_names_the_level_that_they_make() -> None:
     found = refusal("catalog", sent({**NEWSVENDOR, "service_target": 0.95}))
     assert found is not None
