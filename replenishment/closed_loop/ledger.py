@@ -4,13 +4,16 @@ A line is accounted for where it moves stock: not before the stock of its key
 is known. Served is what was on hand at that moment.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from replenishment.arrays import Bools, Float64s, Int64s, Records
 from replenishment.engine.columns import LineKind, OrderColumns
+from replenishment.engine.rows import terms_row, terms_table
 from replenishment.engine.state import PartitionState
+from replenishment.events import CatalogEntry
 from replenishment.stock import StockKnowledge
 
 _SUMS = (
@@ -152,15 +155,17 @@ class KeyOutcome:
         return self.holding + self.shortage + self.ordering
 
 
-def outcome(ledger: Ledger, state: PartitionState, bucket_days: float) -> KeyOutcome:
-    """Return the account in money, at the costs of the catalog; an unknown cost is 0.
+def outcome(ledger: Ledger, state: PartitionState, bucket_days: float, priced: Sequence[CatalogEntry]) -> KeyOutcome:
+    """Return the account in money, at the costs of some terms; an unknown cost is 0.
 
     Holding = cost per unit and day × days of a bucket × stock at its end;
     shortage = cost per unit × units that were not on hand when asked for.
     """
     count = state.keys.count
     sums = {name: values[:count] for name, values in ledger.sums.items()}
-    terms = state.terms[:count]
+    terms = np.zeros(count, dtype=terms_table().row)
+    for entry in priced:
+        terms[state.keys.rows[entry.key]] = terms_row(entry)
     return KeyOutcome(
         keys=list(state.keys.keys),
         holding=terms["holding_cost_per_unit_day"] * bucket_days * sums["end_units"],

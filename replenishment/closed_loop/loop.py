@@ -109,7 +109,9 @@ class ClosedLoop:
 
     def outcome(self) -> KeyOutcome:
         """Return what came of the buckets played so far."""
-        return outcome(self._ledger, self.state, self._period.width.seconds / 86_400)
+        world = self._world
+        priced = world.catalog if world.priced is None else world.priced
+        return outcome(self._ledger, self.state, self._period.width.seconds / 86_400, priced)
 
     def _take_catalog(self) -> None:
         entries = self._world.catalog

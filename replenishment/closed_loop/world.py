@@ -109,9 +109,12 @@ class World:
     """What happens in any case: terms, lines, and inventory events by their times.
 
     ``events`` hold the receipts of goods that were under way before; what the
-    engine requests is delivered by the loop.
+    engine requests is delivered by the loop. ``priced`` are the terms whose
+    costs are accounted for, None = those of ``catalog``: what a policy is told
+    that things cost must not change what they cost.
     """
 
     catalog: Sequence[CatalogEntry]
     lines: Lines
     events: Sequence[InventoryEvent]
+    priced: Sequence[CatalogEntry] | None = None

@@ -97,6 +97,7 @@ class Edge(click.ParamType):
 )
 @click.option("--json", "json_out", type=OUTPUT, help="Write all figures as JSON; - = stdout, in place of the table.")
 @click.option("--decisions-out", type=OUTPUT, help="Write each request as a row of CSV; - = stdout likewise.")
+@click.option("--keys-out", type=OUTPUT, help="Write the figures of each stock key and run as a row of CSV.")
 def simulate(
     *,
     orders: Path,
@@ -111,6 +112,7 @@ def simulate(
     shortage: str,
     json_out: Path | None,
     decisions_out: Path | None,
+    keys_out: Path | None,
 ) -> None:
     """Play recorded orders against each policy with each model, and rank them by cost.
 
@@ -128,10 +130,12 @@ def simulate(
     found = ranked(runs)
     if decisions_out is not None:
         _write_decisions(decisions_out, runs)
+    if keys_out is not None:
+        _write_keys(keys_out, runs)
     if json_out is not None:
         with click.open_file(str(json_out), "w") as out:
             out.write(json.dumps({"runs": found}, indent=2) + "\n")
-    click.echo(_table(found), err=Path("-") in (json_out, decisions_out))
+    click.echo(_table(found), err=Path("-") in (json_out, decisions_out, keys_out))
 
 
 def _edge(text: str, offset_seconds: int) -> int | None:
@@ -205,6 +209,14 @@ def _write_decisions(path: Path, runs: Sequence[Run]) -> None:
                 parts = ("", "") if key is None else key
                 times = (shown(one.request.decided_at), shown(one.usable_from))
                 writer.writerow((run.policy, run.model, *times, *parts, one.request.units))
+
+
+def _write_keys(path: Path, runs: Sequence[Run]) -> None:
+    with click.open_file(str(path), "w") as out:
+        rows = [row for run in runs for row in run.by_key()]
+        writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _table(found: Sequence[dict[str, Any]]) -> str:

@@ -41,7 +41,7 @@ class Given:
         """Return the world in which a policy decides: every stock key has its terms."""
         terms = {entry.key: entry for entry in self.catalog}
         entries = [spec.applied(terms.get(key) or CatalogEntry(key=key), facts) for key in self.keys]
-        return World(entries, self.lines, self.events)
+        return World(entries, self.lines, self.events, priced=self.catalog)
 
     def daily_units(self, before: int) -> dict[bytes, float]:
         """Return mean units a day of each stock key over the 28 days before a time, cancellations not counted."""

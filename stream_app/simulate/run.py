@@ -1,6 +1,6 @@
 """Runs of policies and models over one world, and what came of each in money and service."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +70,27 @@ class Run:
             "unstocked_units": sums["unstocked_units"],
             "stock_keys": int(np.count_nonzero(self.outcome.sums["stocked_buckets"])),
         }
+
+    def by_key(self) -> Iterator[dict[str, Any]]:
+        """Yield the figures of each stock key that had stock, in the order of their keys."""
+        sums, costs, buckets = self.outcome.sums, self.outcome, self.period.buckets
+        for row in sorted(np.flatnonzero(sums["stocked_buckets"]).tolist(), key=lambda row: self.outcome.keys[row]):
+            location, _, sku = self.outcome.keys[row].decode().partition("|")
+            yield {
+                "policy": self.policy,
+                "model": self.model,
+                "location": location,
+                "sku": sku,
+                "asked_units": int(sums["asked_units"][row]),
+                "served_units": int(sums["served_units"][row]),
+                "mean_stock_units": round(float(sums["end_units"][row]) / buckets, 3),
+                "orders": int(sums["orders"][row]),
+                "ordered_units": int(sums["ordered_units"][row]),
+                "stock_out_days": round(float(sums["empty_buckets"][row]) * self.period.days / buckets, 3),
+                "holding": round(float(costs.holding[row]), 6),
+                "shortage": round(float(costs.shortage[row]), 6),
+                "ordering": round(float(costs.ordering[row]), 6),
+            }
 
     def _bullwhip(self) -> float | None:
         """Variance of units ordered per bucket over that of units asked for, both summed over stock keys."""

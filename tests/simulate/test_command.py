@@ -119,6 +119,17 @@ def test_every_decision_is_written_with_when_it_can_be_used(tmp_path: Path) -> N
         assert (usable - decided).days == 3
 
 
+def test_the_figures_of_the_keys_add_up_to_those_of_the_run(tmp_path: Path) -> None:
+    (found,) = figures(tmp_path, "--policy", "RS", "--keys-out", str(tmp_path / "keys.csv"))
+    with (tmp_path / "keys.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["location"], row["sku"]) for row in rows] == [("main", "A"), ("main", "B")]
+    for name in ("asked_units", "served_units", "orders", "ordered_units", "stock_out_days"):
+        assert sum(float(row[name]) for row in rows) == found[name]
+    for name in ("holding", "shortage", "ordering"):
+        assert sum(float(row[name]) for row in rows) == pytest.approx(found["cost"][name])
+
+
 def test_all_formats_mean_the_same(tmp_path: Path) -> None:
     given = [{**row, "type": row.get("type", "order_placed"), "placed_at": row.get("placed_at")} for row in orders()]
     found = [figures(tmp_path, rows=given, name=f"orders.{kind}") for kind in ("ndjson", "csv", "parquet")]
@@ -217,6 +228,17 @@ def test_a_newsvendor_without_costs_names_the_key_and_the_way_out(tmp_path: Path
     refused = simulate(tmp_path, "--policy", "newsvendor", rows=rows)
     assert "main|C has no holding_cost_per_unit_day" in str(refused.exception)
     assert simulate(tmp_path, "--policy", "newsvendor:holding=0.01,shortage=1", rows=rows).exit_code == 0
+
+
+def test_what_a_policy_is_told_of_costs_does_not_change_the_account(tmp_path: Path) -> None:
+    found = figures(
+        tmp_path, "--policy", "cost", "--policy", "cost:holding=1", "--decisions-out", str(tmp_path / "d.csv")
+    )
+    by_policy = {one["policy"]: one for one in found}
+    own, dear = by_policy["cost"], by_policy["cost:holding=1"]
+    assert dear["days_of_stock"] < own["days_of_stock"]
+    assert dear["cost"]["holding"] < own["cost"]["holding"]
+    assert dear["cost"]["total"] > own["cost"]["total"]
 
 
 def test_an_empty_or_unreadable_file_says_so(tmp_path: Path) -> None:
