@@ -194,11 +194,3 @@ def terms_row(entry: CatalogEntry) -> Records:
         ),
         dtype=terms_table().row,
     )
-
-
-def events_row(fingerprints: list[int]) -> Records:
-    """Return the row of a key's remembered events, ()."""
-    padded = fingerprints + [0] * (REMEMBERED_EVENTS - len(fingerprints))
-    row = np.zeros((), dtype=events_table().row)
-    row["fingerprints"] = padded
-    return row
