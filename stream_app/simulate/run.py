@@ -1,6 +1,8 @@
 """Runs of policies and models over one world, and what came of each in money and service."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,6 +126,31 @@ def played(
     Raises:
         ConfigError: If a stock key has no costs that a policy needs.
     """
+    with _uncollected():
+        return _played(given, period, plan, specs, candidate, advanced=advanced or (lambda _: None))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the cycle collector off: it would walk all decisions kept so far, again and again; none are in cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _played(
+    given: Given,
+    period: Period,
+    plan: Plan,
+    specs: Sequence[PolicySpec],
+    candidate: Candidate,
+    *,
+    advanced: Callable[[int], None],
+) -> list[Run]:
     facts = Facts(period.width.seconds / 86_400, given.daily_units(period.start_at))
     rules = replace(plan, width=period.width, allowed_lateness_seconds=0, takes_unknown_shipments=True)
     worlds = [given.world(spec, facts) for spec in specs]
@@ -132,8 +159,7 @@ def played(
     for spec, world in zip(specs, worlds, strict=True):
         loop = ClosedLoop(world, period, rules, candidate.serving, history=history)
         for _ in loop.run():
-            if advanced is not None:
-                advanced(1)
+            advanced(1)
         version = candidate.serving.champion.version
         runs.append(Run(spec.text, candidate.name, version, loop.decisions, loop.outcome(), period))
     return runs
