@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -192,6 +194,30 @@ def test_the_starter_forecasts_days_and_no_weeks(tmp_path: Path) -> None:
     assert refused.exit_code == 1
     assert isinstance(refused.exception, ConfigError)
     assert "serves buckets of 86400 s" in str(refused.exception)
+
+
+def test_an_lstm_is_fitted_on_what_was_known_before_the_start(tmp_path: Path) -> None:
+    earlier = [
+        {"sku": sku, "quantity": 1 + (day * place) % 7, "event_time": T0 + day * DAY + HOUR, "order_id": f"{sku}{day}"}
+        for day in range(-120, -40)
+        for place, sku in enumerate(("A", "B", "C", "D"), 1)
+    ]
+    files = (
+        *("--orders", str(written(tmp_path / "orders.ndjson", [*earlier, *orders()]))),
+        *("--catalog", str(written(tmp_path / "catalog.csv", CATALOG))),
+    )
+    chosen = ("--from", START, "--to", END, "--model", "lstm", "--json", str(tmp_path / "out.json"))
+    # a process of its own, as for a user: TensorFlow does not share one well
+    done = subprocess.run(
+        [sys.executable, "-m", "stream_app.cli.main", "simulate", *files, *chosen],
+        capture_output=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    (found,) = json.loads((tmp_path / "out.json").read_text())["runs"]
+    assert (found["model"], found["stock_keys"]) == ("lstm", 4)
+    assert found["orders"] > 0
 
 
 def test_shortage_is_lost_or_owed(tmp_path: Path) -> None:
