@@ -5,6 +5,7 @@ Local time is UTC plus a fixed offset; buckets are counted from Monday
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from replenishment.arrays import Int64s
 
@@ -19,7 +20,8 @@ class BucketWidth:
     """Width of half-open buckets ``[start, end)`` and the offset of local time from UTC.
 
     Raises:
-        ValueError: If the width is not within 60 s to 4 weeks or the offset is a day or more.
+        ValueError: If the width is not within 60 s to 4 weeks or the offset is neither less than a day nor
+            than a bucket.
 
     Example:
         >>> day = BucketWidth(86_400)
@@ -35,8 +37,19 @@ class BucketWidth:
     def __post_init__(self) -> None:
         if not SHORTEST_SECONDS <= self.seconds <= LONGEST_SECONDS:
             raise ValueError(f"bucket width is {self.seconds} s, must be 60 s to 4 weeks (2419200 s)")
-        if abs(self.offset_seconds) >= 86_400:
-            raise ValueError(f"bucket offset is {self.offset_seconds} s, must be less than a day")
+        if abs(self.offset_seconds) >= max(86_400, self.seconds):
+            raise ValueError(f"bucket offset is {self.offset_seconds} s, must be less than a day or a bucket")
+
+    @classmethod
+    def anchored(cls, seconds: int, at: int) -> Self:
+        """Return the width whose grid has an edge at a time of whole seconds, epoch milliseconds.
+
+        Example:
+            >>> week = BucketWidth.anchored(7 * 86_400, 1_291_161_600_000)  # a Wednesday
+            >>> week.start_of(week.bucket_at(1_291_161_600_000))
+            1291161600000
+        """
+        return cls(seconds, -((at - MONDAY_MS) // 1000 % seconds))
 
     @property
     def _width_ms(self) -> int:

@@ -62,13 +62,14 @@ class RestockRejected(msgspec.Struct, frozen=True, gc=False):
 
 
 class RestockShipped(msgspec.Struct, frozen=True, gc=False):
-    """``units`` left the supplier."""
+    """``units`` left the supplier; ``expected_at`` is when they should arrive."""
 
     key: bytes
     event_id: str
     occurred_at: int
     restock_id: str
     units: int
+    expected_at: int | None = None
 
 
 InventoryEvent: TypeAlias = (
@@ -80,9 +81,13 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     """Terms of one stock key; the defaults hold where the catalog says nothing.
 
     ``lead_time_days`` 0-730; ``review_period_days`` 0-365, 0 = continuous
-    review; ``cover_days`` 1-365; ``service_target`` 0.5-0.9999, the cycle
-    service level; units 1-1,000,000, None = no limit; ``supplier`` and
-    ``category`` at most 64 bytes.
+    review; ``cover_days`` 1-365; ``service_target`` 0.5-0.9999, of what
+    ``service_kind`` says (unused for ``newsvendor`` and ``cost``, whose levels
+    follow from the costs); units 1-1,000,000, None = no limit; ``supplier`` and
+    ``category`` at most 64 bytes. ``order_quantity_units`` is the lot Q of
+    (s,nQ), None = another policy; ``levels_from`` ``textbook`` takes levels
+    from the last 28 days instead of the forecast. Costs are 0-10⁹ in one
+    currency, None = not known.
     """
 
     key: bytes
@@ -96,21 +101,32 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     pack_units: int | None = None
     maximum_units: int | None = None
     active: bool = True
+    service_kind: Literal["cycle", "fill", "newsvendor", "cost"] = "cycle"
+    order_quantity_units: int | None = None
+    levels_from: Literal["forecast", "textbook"] = "forecast"
+    holding_cost_per_unit_day: float | None = None
+    shortage_cost_per_unit: float | None = None
+    ordering_cost: float | None = None
+    unit_cost: float | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
     """Why this quantity; enough to compute it again.
 
     Position parts are those just before the request. ``expected_units`` and
-    ``quantile_units`` (at ``service_level``) are of demand over the
-    ``protection_buckets`` from ``forecast_origin`` on; ``raw_units`` is S minus
-    position, ``minimum_units``, ``pack_units`` and ``maximum_units`` the limits
-    applied to it (None = none). ``positions`` are the next offsets of each
-    input topic at the decision.
+    ``quantile_units`` (at ``service_level``, which is what ``service_kind``
+    says) are of demand over the ``protection_buckets`` from ``forecast_origin``
+    on; ``reorder_units`` and ``order_up_to_units`` are s and S before whole
+    units were made of them; ``raw_units`` is S minus position or whole lots of
+    ``order_quantity_units``, ``minimum_units``, ``pack_units`` and
+    ``maximum_units`` the limits applied to it (None = none), with
+    ``cap_units`` on any request. ``textbook_units`` is what mean and deviation
+    of the last 28 days and a normal quantile would have ordered.
+    ``positions`` are the next offsets of each input topic at the decision.
     """
 
-    policy: Literal["(s,S)", "(R,S)"]
-    service_kind: Literal["cycle"]
+    policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
+    service_kind: Literal["cycle", "fill", "newsvendor", "cost"]
     service_level: float
     on_hand: int
     backorders: int
@@ -127,10 +143,15 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     forecast_origin: int
     expected_units: float
     quantile_units: float
+    reorder_units: float
+    order_up_to_units: float
     raw_units: int
+    order_quantity_units: int | None
     minimum_units: int | None
     pack_units: int
     maximum_units: int | None
+    cap_units: int
+    textbook_units: int
     stock_assumed: bool
     model_rung: str
     positions: Mapping[str, int]

@@ -63,6 +63,60 @@ class ProtectionDemand:
         beyond = self.units[:, -1] + self._tail_units() * np.log((1 - levels[-1]) / (1 - level))
         return np.asarray(np.maximum(np.where(level > levels[-1], beyond, inside), 0.0))
 
+    def take(self, rows: Int64s) -> "ProtectionDemand":
+        """Return the demand of some rows."""
+        return ProtectionDemand(self.levels, self.units[rows])
+
+    def probability_within(self, stock_units: Float64s) -> Float64s:
+        """Return the probability that demand does not exceed a stock, (B,): the inverse of ``quantile``.
+
+        Args:
+            stock_units: S of each key, (B,), at least 0.
+
+        Example:
+            >>> demand = ProtectionDemand((0.25, 0.5, 0.75), np.array([[0.0, 8.0, 16.0]]))
+            >>> [demand.probability_within(np.array([at])).tolist() for at in (0.0, 4.0, 8.0)]
+            [[0.25], [0.375], [0.5]]
+        """
+        levels = np.concatenate([[0.0], self.levels])
+        units = np.column_stack([self.quantile(np.zeros(len(self.units))), self.units])
+        # of equal units the highest level holds: demand is as likely to be exactly so
+        upper = np.minimum((units <= stock_units[:, None]).sum(axis=1), units.shape[1] - 1)
+        row, lower = np.arange(len(units)), np.maximum(upper - 1, 0)
+        low, high = units[row, lower], units[row, upper]
+        share = (stock_units - low) / np.where(high > low, high - low, 1.0)
+        inside = levels[lower] + (levels[upper] - levels[lower]) * np.clip(share, 0.0, 1.0)
+        tail, excess = self._tail_units(), stock_units - self.units[:, -1]
+        decay = np.exp(-np.maximum(excess, 0.0) / np.where(tail > 0, tail, 1.0))
+        beyond = np.where(tail > 0, 1 - (1 - self.levels[-1]) * decay, 1.0)
+        return np.asarray(np.where(excess >= 0, beyond, np.where(stock_units < units[:, 0], 0.0, inside)))
+
+    def expected_shortage(self, stock_units: Float64s) -> Float64s:
+        """Return the units that demand is expected to exceed a stock by, (B,): E[(X - S)⁺].
+
+        The integral of (q(u) - S)⁺ over the levels u, with q as ``quantile``
+        reads it; at S = 0 it is the mean.
+
+        Args:
+            stock_units: S of each key, (B,), at least 0.
+
+        Example:
+            >>> demand = ProtectionDemand((0.25, 0.5, 0.75), np.array([[4.0, 8.0, 8.0]]))
+            >>> demand.expected_shortage(np.array([6.0])).tolist(), demand.mean().tolist()
+            ([1.125], [6.0])
+        """
+        levels = np.concatenate([[0.0], self.levels])
+        at_zero = self.quantile(np.zeros(len(self.units)))
+        over_stock = np.column_stack([at_zero, self.units]) - stock_units[:, None]
+        low, high = over_stock[:, :-1], over_stock[:, 1:]
+        rise = np.where(high > low, high - low, 1.0)
+        crossing = np.where(high > 0, np.maximum(high, 0) ** 2 / (2 * rise), 0.0)
+        inside = (np.where(low >= 0, (low + high) / 2, crossing) * np.diff(levels)).sum(axis=1)
+        tail, last = self._tail_units(), over_stock[:, -1]
+        decay = np.exp(np.minimum(last, 0.0) / np.where(tail > 0, tail, 1.0))
+        beyond = np.where(last >= 0, last + tail, tail * decay) * (1 - self.levels[-1])
+        return np.asarray(inside + beyond)
+
     def mean(self) -> Float64s:
         """Return the expected units, (B,): the integral of the quantile function over (0, 1)."""
         levels = np.asarray(self.levels)

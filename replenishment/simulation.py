@@ -194,9 +194,12 @@ class MinMaxRule:
         mean, deviation = recent.mean(axis=1), recent.std(axis=1, ddof=1)
         protection_days = self.lead_time_days + 1
         reorder_point = mean * protection_days + self.safety_factor * deviation * np.sqrt(protection_days)
+        order_up_to = reorder_point + mean * self.cover_days
         return Levels(
             reorder_point=np.ceil(reorder_point).astype(np.int64),
-            order_up_to_level=np.ceil(reorder_point + mean * self.cover_days).astype(np.int64),
+            order_up_to_level=np.ceil(order_up_to).astype(np.int64),
+            reorder_units=reorder_point,
+            order_up_to_units=order_up_to,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,7 +19,17 @@ from replenishment.buckets import BucketWidth
 from replenishment.engine.columns import ROLES
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
-from replenishment.engine.rows import NEVER, Table, forecast_table, hot_table, restocks_table, window_table
+from replenishment.engine.rows import (
+    NEVER,
+    Table,
+    forecast_table,
+    hot_table,
+    restocks_table,
+    terms_row,
+    terms_table,
+    window_table,
+)
+from replenishment.events import CatalogEntry
 from replenishment.keys import stock_key
 from replenishment.stock import StockKnowledge
 from stream_app.errors import StateCorrupt
@@ -152,6 +162,19 @@ def key_states(snapshot: Snapshot, selection: Selection | None = None) -> Iterat
         yield from view.states(names[first : first + CHUNK_KEYS])
 
 
+class KeyRows(NamedTuple):
+    """The rows of one stock key: stock, what the model derived, terms (the defaults if it has none)."""
+
+    hot: Any
+    derived: Any
+    terms: Any
+
+
+def key_rows(snapshot: Snapshot, key: bytes) -> KeyRows:
+    """Return the rows of a stock key; the snapshot must have the table ``terms``."""
+    return _View(snapshot).key_rows(key)
+
+
 class _View:
     """The tables of one partition, and how their rows are laid out."""
 
@@ -161,6 +184,12 @@ class _View:
         self._plan = _plan(snapshot.standing.layout)
         self._pipeline = _pipeline(self._rows(restocks_table(), [*snapshot.tables.get("restocks", {})]))
         self._shown = lru_cache(maxsize=None)(lambda bucket: shown(self._plan.width.start_of(bucket)))
+
+    def key_rows(self, key: bytes) -> KeyRows:
+        """Return the rows of one key."""
+        stored = self._snapshot.tables.get("terms", {})
+        terms = self._rows(terms_table(), [key])[0] if key in stored else terms_row(CatalogEntry(key=key))
+        return KeyRows(self._rows(hot_table(self._plan), [key])[0], self._rows(self._forecast_table(), [key])[0], terms)
 
     def states(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, KeyState]]:
         """Yield what is shown of each of some keys."""

@@ -196,7 +196,8 @@ def source_of(name: str | None, models: Path, plan: Plan) -> ForecasterSource:
     follower = ChampionFollower(Versions(models), plan, failures.append)
     served = follower.of_rung(name) or follower.of_version(name)
     if served is None:
-        reason = failures[-1].reason if failures else "is no version"
+        reasons = [failure.reason for failure in failures if failure.version == name]
+        reason = reasons[0] if reasons else "is no version"
         raise ConfigError([f"--model {name}: {reason}"])
     return OneForecaster(*served)
 

@@ -4,19 +4,32 @@ A chunk is a fixed range of row numbers, so that a closing which a crash
 interrupted goes on with the rows that lag, and says the same of the rest.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from replenishment.arrays import Bools, Float64s, Int64s
+from replenishment.arrays import Bools, Int64s, Records
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
+from replenishment.engine.recent import recent_of
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.state import ForecastColumns, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
 from replenishment.lead_time import buckets_of_days, protection_buckets
-from replenishment.policy import levels
-from replenishment.quantiles import over
+from replenishment.policy import (
+    IntervalDemand,
+    Policy,
+    RecentDemand,
+    ServiceKind,
+    Targets,
+    critical_ratio,
+    levels_of,
+    needs_lead,
+    textbook_reorder_units,
+)
+from replenishment.quantiles import ProtectionDemand, over
 from replenishment.stock import RequestStatus, StockKnowledge
 
 
@@ -130,31 +143,82 @@ def set_levels(
     forecast: Forecast,
     rows: Int64s,
 ) -> None:
-    """Read the forecast at each key's protection interval; the catalog's terms are in force from now on."""
+    """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
-    lead, review, cover = _intervals(
-        terms["lead_time_days"], terms["review_period_days"], terms["cover_days"], state.plan
-    )
-    protected = protection_buckets(lead, review)
-    protection = over(forecaster.grid, forecast.quantiles, protected)
-    covered = over(forecaster.grid, forecast.quantiles, lead + cover)
-    both = levels(protection, covered, terms["service_target"], review > 0)
-    derived["reorder_point"][rows] = both.reorder_point
-    derived["order_up_to_level"][rows] = both.order_up_to_level
-    derived["curve"][rows] = protection.units
-    derived["protection_buckets"][rows] = protected
-    derived["cover_buckets"][rows] = cover
-    derived["service_level"][rows] = terms["service_target"]
-    for name in ("lead_time_days", "review_period_days", "cover_days"):
+    intervals = _intervals(terms, state.plan)
+    targets = _targets(terms, state.plan)
+    recent = recent_of(state, rows)
+    demand = _interval_demand(forecaster, forecast, intervals, targets)
+    demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
+    both = levels_of(demand, targets)
+    for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
+        derived[name][rows] = getattr(both, name)
+    derived["curve"][rows] = demand.protection.units
+    _set_textbook(derived, rows, recent, intervals, targets, terms["review_period_days"] > 0)
+    derived["protection_buckets"][rows] = intervals.protection
+    derived["cover_buckets"][rows] = intervals.cover
+    derived["service_level"][rows] = targets.level
+    derived["policy"][rows] = targets.policy
+    derived["service_kind"][rows] = targets.kind
+    for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units"):
         derived[name][rows] = terms[name]
 
 
-def _intervals(
-    lead_time_days: Float64s, review_period_days: Float64s, cover_days: Float64s, plan: Plan
-) -> tuple[Int64s, Int64s, Int64s]:
-    lead = buckets_of_days(lead_time_days, plan.width)
-    review = buckets_of_days(review_period_days, plan.width)
-    return lead, review, np.maximum(buckets_of_days(cover_days, plan.width), 1)
+def _set_textbook(
+    derived: Records, rows: Int64s, recent: RecentDemand, intervals: "_Intervals", targets: Targets, is_periodic: Bools
+) -> None:
+    """Keep what the textbook would take for levels: at the closing, since late lines change the window later."""
+    reorder = textbook_reorder_units(recent, intervals.protection, targets.level)
+    upto = reorder + np.where(is_periodic, 0.0, recent.mean * intervals.cover)
+    # rounded before anybody makes whole units of them: a last bit must not cost a unit
+    derived["textbook_reorder_units"][rows] = np.round(reorder, 3)
+    derived["textbook_order_up_to_units"][rows] = np.round(upto, 3)
+
+
+def _targets(terms: Records, plan: Plan) -> Targets:
+    """Return what terms (B,) aim at; a newsvendor that is reviewed continuously holds stock for one bucket."""
+    is_periodic, is_lot = terms["review_period_days"] > 0, terms["order_quantity_units"] > 0
+    policy = np.where(is_lot, Policy.S_NQ, np.where(is_periodic, Policy.R_S, Policy.S_S))
+    review_days = np.where(is_periodic, terms["review_period_days"], plan.width.seconds / 86_400)
+    ratio = critical_ratio(terms["shortage_cost_per_unit"], terms["holding_cost_per_unit_day"], review_days)
+    return Targets(
+        policy=np.where(terms["is_textbook"] > 0, Policy.MIN_MAX, policy).astype(np.uint8),
+        kind=terms["service_kind"],
+        level=np.where(terms["service_kind"] >= ServiceKind.NEWSVENDOR, ratio, terms["service_target"]),
+        lot_units=terms["order_quantity_units"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Intervals:
+    """Lead time, protection interval and cover of B keys in whole buckets, (B,) each."""
+
+    lead: Int64s
+    protection: Int64s
+    cover: Int64s
+
+
+def _intervals(terms: Records, plan: Plan) -> _Intervals:
+    lead = buckets_of_days(terms["lead_time_days"], plan.width)
+    review = buckets_of_days(terms["review_period_days"], plan.width)
+    cover = np.maximum(buckets_of_days(terms["cover_days"], plan.width), 1)
+    return _Intervals(lead, protection_buckets(lead, review), cover)
+
+
+def _interval_demand(
+    forecaster: Forecaster, forecast: Forecast, intervals: _Intervals, targets: Targets
+) -> IntervalDemand:
+    """Return the demand of B keys over each interval; of the lead time only where a key asks for it."""
+    lead = None
+    if np.any(needs_lead(targets.kind)):
+        within = over(forecaster.grid, forecast.quantiles, np.maximum(intervals.lead, 1))
+        lead = ProtectionDemand(within.levels, np.where(intervals.lead[:, None] > 0, within.units, 0.0))
+    return IntervalDemand(
+        protection=over(forecaster.grid, forecast.quantiles, intervals.protection),
+        cover=over(forecaster.grid, forecast.quantiles, intervals.lead + intervals.cover),
+        lead=lead,
+        protection_buckets=intervals.protection,
+    )
 
 
 def assume_stock(state: PartitionState, rows: Int64s) -> Int64s:
@@ -169,16 +233,15 @@ def assume_stock(state: PartitionState, rows: Int64s) -> Int64s:
 def settle_requests(state: PartitionState, turn: Turn) -> None:
     """Forget requests settled longer ago than the expiry; count the unanswered ones past it."""
     clock = state.progress.clock
-    expiry_ms = round(state.plan.expiry_days * 86_400_000)
-    forgotten = [
-        restock_id
-        for restock_id, request in state.requests.items()
-        if request.parts.is_settled and not request.parts.in_transit and request.settled_at + expiry_ms <= clock
-    ]
+    forgotten_at = clock - round(state.plan.expiry_days * 86_400_000)
+    forgotten, expired = [], 0
+    for restock_id, request in state.requests.items():
+        if request.settled_at != NEVER:
+            if request.settled_at <= forgotten_at and not request.parts.in_transit:
+                forgotten.append(restock_id)
+        elif request.expires_at <= clock and request.parts.status == RequestStatus.PENDING:
+            expired += 1
     for restock_id in forgotten:
         del state.requests[restock_id]
     turn.requests.update(forgotten)
-    state.expired_requests = sum(
-        request.parts.status == RequestStatus.PENDING and request.expires_at <= clock
-        for request in state.requests.values()
-    )
+    state.expired_requests = expired

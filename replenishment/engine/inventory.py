@@ -88,6 +88,8 @@ def _receive(state: PartitionState, row: int, event: StockReceived, turn: Turn) 
 
 def _answer(state: PartitionState, row: int, offset: int, event: Answer, turn: Turn) -> None:
     request = _request_of(state, row, event.restock_id)
+    if request is None and _is_under_way(state, event):
+        request = _taken_over(state, row, event, turn)
     if request is None:
         turn.count("unknown_requests")
         return
@@ -99,6 +101,23 @@ def _answer(state: PartitionState, row: int, offset: int, event: Answer, turn: T
     _move(state, event.restock_id, request, _ANSWERED[type(event)](request.parts, event.units), turn)
     if isinstance(event, RestockRejected):
         state.hot["is_held"][row] = 1
+
+
+def _is_under_way(state: PartitionState, event: Answer) -> bool:
+    is_new = event.restock_id not in state.requests
+    is_expected = isinstance(event, RestockShipped) and event.expected_at is not None
+    return state.plan.takes_unknown_shipments and is_new and is_expected
+
+
+def _taken_over(state: PartitionState, row: int, event: Answer, turn: Turn) -> OpenRequest:
+    """Open the request that goods under way belong to, as if it had been made here; the shipment then moves it."""
+    expires_at = state.progress.clock + round(state.plan.expiry_days * 86_400_000)
+    request = OpenRequest(row, RequestParts(event.units), expires_at)
+    state.requests[event.restock_id] = request
+    state.pending[row] += event.units
+    state.open_requests += 1
+    turn.requests.add(event.restock_id)
+    return request
 
 
 _ANSWERED: dict[type[Answer], Callable[[RequestParts, int], RequestParts]] = {

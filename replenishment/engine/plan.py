@@ -12,7 +12,9 @@ class Plan:
     ``window_buckets`` closed buckets are kept per key; ``closing_chunk_keys``
     keys close in one turn; a turn of order lines touches at most
     ``turn_keys`` keys. ``max_request_ratio`` caps a request at that many
-    times S.
+    times S. With ``takes_unknown_shipments``, as for files, a shipment of a
+    request that nobody here made is in transit if it says when it should
+    arrive: goods that were under way before.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -26,6 +28,7 @@ class Plan:
     max_request_ratio: float = 4.0
     closing_chunk_keys: int = 1_024
     turn_keys: int = 16_384
+    takes_unknown_shipments: bool = False
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

@@ -6,18 +6,18 @@ the lines were fetched.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s
+from replenishment.engine.evidence import KeyFacts, evidence_of, facts_of, position_of
 from replenishment.engine.orders import PositionChanges
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
 from replenishment.forecaster import Serving
-from replenishment.policy import OrderLimits, OrderQuantity, order_quantity
-from replenishment.quantiles import ProtectionDemand
 from replenishment.stock import RequestParts, StockKnowledge
 
 REQUESTS = uuid5(NAMESPACE_URL, "urn:restock:request")
@@ -44,30 +44,30 @@ def review_lines(state: PartitionState, changes: PositionChanges, serving: Servi
     if not due.any():
         return
     found: list[tuple[int, RestockRequested | OrderWithheld]] = []
-    for row in np.unique(rows[due]).tolist():
+    due_rows = np.unique(rows[due])
+    for row, facts in zip(due_rows.tolist(), facts_of(state, due_rows), strict=True):
         start, end = np.searchsorted(rows, [row, row + 1]).tolist()
-        found += _review_segment(state, changes, slice(start, end), serving, turn)
+        found += _review_segment(state, facts, changes, slice(start, end), serving, turn)
     for cause, decision in sorted(found, key=lambda one: one[0]):
         _say(decision, cause, turn)
 
 
 def _review_segment(
-    state: PartitionState, changes: PositionChanges, segment: slice, serving: Serving, turn: Turn
+    state: PartitionState, facts: KeyFacts, changes: PositionChanges, segment: slice, serving: Serving, turn: Turn
 ) -> list[tuple[int, RestockRequested | OrderWithheld]]:
     """Review the lines of one key in order; each request raises the position of those after it."""
     row = int(changes.rows[segment.start])
-    reorder_point = int(state.champion.rows["reorder_point"][row])
     open_bucket = state.first_open_bucket
     found: list[tuple[int, RestockRequested | OrderWithheld]] = []
     place = segment.start
     while place < segment.stop:
         pipeline = int(state.on_order[row] + state.in_transit[row] + state.pending[row])
-        due = np.flatnonzero(changes.net_units[place : segment.stop] + pipeline <= reorder_point)
+        due = np.flatnonzero(changes.net_units[place : segment.stop] + pipeline <= facts.reorder_point)
         if not len(due):
             break
         place += int(due[0])
         moment = Moment(int(changes.decided_at[place]), open_bucket, int(changes.offsets[place]))
-        decision = _decide(state, row, int(changes.net_units[place]), moment, serving, turn)
+        decision = _decide(state, row, facts, int(changes.net_units[place]), moment, serving, turn)
         if decision is not None:
             found.append((moment.cause, decision))
         place += 1
@@ -82,9 +82,11 @@ def review_closing(state: PartitionState, rows: Int64s, bucket: int, serving: Se
     due = position <= levels["reorder_point"]
     due &= _may_request(state, rows, serving)
     due &= ~periodic | _is_review_day(state, rows, bucket)
+    if not due.any():
+        return
     moment = Moment(state.progress.clock, bucket + 1)
-    for row in rows[due].tolist():
-        _review_at(state, row, moment, serving, turn)
+    for row, facts in zip(rows[due].tolist(), facts_of(state, rows[due]), strict=True):
+        _review_at(state, row, facts, moment, serving, turn)
 
 
 def review_key(state: PartitionState, row: int, serving: Serving, turn: Turn) -> None:
@@ -93,11 +95,12 @@ def review_key(state: PartitionState, row: int, serving: Serving, turn: Turn) ->
     if not _may_request(state, rows, serving)[0] or _is_periodic(state, rows)[0]:
         return
     if state.position_of(row) <= state.champion.rows["reorder_point"][row]:
-        _review_at(state, row, Moment(state.progress.clock, state.first_open_bucket), serving, turn)
+        moment = Moment(state.progress.clock, state.first_open_bucket)
+        _review_at(state, row, facts_of(state, rows)[0], moment, serving, turn)
 
 
-def _review_at(state: PartitionState, row: int, moment: Moment, serving: Serving, turn: Turn) -> None:
-    decision = _decide(state, row, int(state.hot["net_units"][row]), moment, serving, turn)
+def _review_at(state: PartitionState, row: int, facts: KeyFacts, moment: Moment, serving: Serving, turn: Turn) -> None:
+    decision = _decide(state, row, facts, int(state.hot["net_units"][row]), moment, serving, turn)
     if decision is not None:
         _say(decision, moment.cause, turn)
 
@@ -131,38 +134,32 @@ def _is_review_day(state: PartitionState, rows: Int64s, bucket: int) -> Bools:
 
 
 def _decide(
-    state: PartitionState, row: int, net_units: int, moment: Moment, serving: Serving, turn: Turn
+    state: PartitionState,
+    row: int,
+    facts: KeyFacts,
+    net_units: int,
+    moment: Moment,
+    serving: Serving,
+    turn: Turn,
 ) -> RestockRequested | OrderWithheld | None:
-    limits = _limits(state, row)
-    position = net_units + int(state.on_order[row] + state.in_transit[row] + state.pending[row])
-    upto = int(state.champion.rows["order_up_to_level"][row])
-    quantity = order_quantity(position, upto, limits, state.plan.max_request_ratio)
+    position, limits = position_of(state, row, net_units), facts.limits
+    quantity = facts.quantity(position.units, limits, state.plan.max_request_ratio)
     if quantity.reason is not None:
         return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
     if quantity.units == 0:
         return None
-    evidence = _evidence(state, row, net_units, quantity, limits, moment, serving)
-    return _request(state, row, quantity.units, evidence, moment, turn)
-
-
-def _limits(state: PartitionState, row: int) -> OrderLimits:
-    terms = state.terms[row]
-    return OrderLimits(
-        minimum_units=int(terms["minimum_units"]) or None,
-        pack_units=int(terms["pack_units"]) or 1,
-        maximum_units=int(terms["maximum_units"]) or None,
-    )
+    evidence = evidence_of(state, facts, limits, position, quantity, serving.rung, moment.cause)
+    return _request(state, row, facts.supplier.decode(), quantity.units, evidence, moment, turn)
 
 
 def _request(
-    state: PartitionState, row: int, units: int, evidence: Evidence, moment: Moment, turn: Turn
+    state: PartitionState, row: int, supplier: str, units: int, evidence: Evidence, moment: Moment, turn: Turn
 ) -> RestockRequested:
     """Make the request and raise the position by exactly its units."""
     key = state.keys.keys[row]
-    supplier = bytes(state.terms["supplier"][row]).decode()
     slot = int(state.hot["slot"][row])
-    opened = np.datetime_as_string(np.datetime64(state.plan.width.start_of(moment.open_bucket), "ms"), unit="s")
-    restock_id = str(uuid5(REQUESTS, f"{key.decode()}|{supplier}|{opened}Z|{slot}"))
+    opened = _opened(state.plan.width.start_of(moment.open_bucket))
+    restock_id = str(uuid5(REQUESTS, f"{key.decode()}|{supplier}|{opened}|{slot}"))
     expires_at = moment.decided_at + round(state.plan.expiry_days * DAY_MS)
     state.hot["slot"][row] = slot + 1
     state.pending[row] += units
@@ -184,51 +181,7 @@ def _request(
     )
 
 
-def _evidence(
-    state: PartitionState,
-    row: int,
-    net_units: int,
-    quantity: OrderQuantity,
-    limits: OrderLimits,
-    moment: Moment,
-    serving: Serving,
-) -> Evidence:
-    derived = state.champion.rows[row]
-    demand = _protection_demand(state, row)
-    positions = dict(state.progress.positions)
-    if moment.cause >= 0:
-        positions["orders"] = moment.cause + 1
-    return Evidence(
-        policy="(R,S)" if derived["review_period_days"] > 0 else "(s,S)",
-        service_kind="cycle",
-        service_level=float(derived["service_level"]),
-        on_hand=max(net_units, 0),
-        backorders=max(-net_units, 0),
-        on_order=int(state.on_order[row]),
-        in_transit=int(state.in_transit[row]),
-        pending=int(state.pending[row]),
-        inventory_position=int(derived["order_up_to_level"]) - quantity.raw_units,
-        reorder_point=int(derived["reorder_point"]),
-        order_up_to_level=int(derived["order_up_to_level"]),
-        protection_buckets=int(derived["protection_buckets"]),
-        cover_buckets=int(derived["cover_buckets"]),
-        bucket_seconds=state.plan.width.seconds,
-        lead_time_days=float(derived["lead_time_days"]),
-        forecast_origin=state.plan.width.start_of(int(derived["stepped_bucket"]) + 1),
-        expected_units=round(float(demand.mean()[0]), 3),
-        quantile_units=round(float(demand.quantile(derived["service_level"][None])[0]), 3),
-        raw_units=quantity.raw_units,
-        minimum_units=limits.minimum_units,
-        pack_units=limits.pack_units,
-        maximum_units=limits.maximum_units,
-        stock_assumed=bool(state.hot["stock"][row] == StockKnowledge.ASSUMED),
-        model_rung=serving.rung,
-        positions=positions,
-    )
-
-
-def _protection_demand(state: PartitionState, row: int) -> ProtectionDemand:
-    grid = state.champion.grid
-    if grid is None:
-        raise RuntimeError(f"version {state.champion.version} has no levels to decide by")
-    return ProtectionDemand(grid.levels, state.champion.rows["curve"][row][None, :].astype(np.float64))
+@lru_cache(maxsize=64)
+def _opened(start: int) -> str:
+    """Return the start of a bucket as it stands in ids: RFC 3339, no fraction."""
+    return f"{np.datetime_as_string(np.datetime64(start, 'ms'), unit='s')}Z"

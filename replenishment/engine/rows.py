@@ -15,8 +15,9 @@ from replenishment.arrays import Records
 from replenishment.engine.effects import RowWrites
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
+from replenishment.policy import ServiceKind
 
-LAYOUT = 1
+LAYOUT = 2
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
 REMEMBERED_EVENTS = 64
@@ -101,8 +102,15 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("lead_time_days", "<f8"),
                 ("review_period_days", "<f8"),
                 ("cover_days", "<f8"),
+                ("reorder_units", "<f8"),  # s and S before whole units were made of them
+                ("order_up_to_units", "<f8"),
+                ("textbook_reorder_units", "<f8"),  # what the last 28 days say instead
+                ("textbook_order_up_to_units", "<f8"),
+                ("order_quantity_units", "<i8"),  # the lot of (s,nQ), 0 = none
                 ("protection_buckets", "<i4"),
                 ("cover_buckets", "<i4"),
+                ("policy", "u1"),  # Policy
+                ("service_kind", "u1"),  # ServiceKind
                 ("curve", "<f4", (levels,)),  # demand over the protection interval
                 ("memory", "<f4", (memory_floats,)),
             ]
@@ -111,7 +119,7 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
 
 
 def terms_table() -> Table:
-    """Catalog terms; 0 units = no limit."""
+    """Catalog terms; 0 units = no limit, a cost of 0 = not known."""
     return Table(
         "terms",
         np.dtype(
@@ -123,9 +131,16 @@ def terms_table() -> Table:
                 ("minimum_units", "<i8"),
                 ("pack_units", "<i8"),
                 ("maximum_units", "<i8"),
+                ("order_quantity_units", "<i8"),
+                ("holding_cost_per_unit_day", "<f8"),
+                ("shortage_cost_per_unit", "<f8"),
+                ("ordering_cost", "<f8"),
+                ("unit_cost", "<f8"),
                 ("supplier", "S64"),
                 ("category", "S64"),
                 ("is_active", "u1"),
+                ("service_kind", "u1"),  # ServiceKind
+                ("is_textbook", "u1"),  # levels from the last 28 days, not from the forecast
             ]
         ),
     )
@@ -166,17 +181,16 @@ def terms_row(entry: CatalogEntry) -> Records:
             entry.minimum_order_units or 0,
             entry.pack_units or 0,
             entry.maximum_units or 0,
+            entry.order_quantity_units or 0,
+            entry.holding_cost_per_unit_day or 0.0,
+            entry.shortage_cost_per_unit or 0.0,
+            entry.ordering_cost or 0.0,
+            entry.unit_cost or 0.0,
             entry.supplier.encode(),
             entry.category.encode(),
             entry.active,
+            ServiceKind[entry.service_kind.upper()],
+            entry.levels_from == "textbook",
         ),
         dtype=terms_table().row,
     )
-
-
-def events_row(fingerprints: list[int]) -> Records:
-    """Return the row of a key's remembered events, ()."""
-    padded = fingerprints + [0] * (REMEMBERED_EVENTS - len(fingerprints))
-    row = np.zeros((), dtype=events_table().row)
-    row["fingerprints"] = padded
-    return row

@@ -11,7 +11,6 @@ from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import Effects, LineCounts, RowWrites
 from replenishment.engine.rows import (
     Table,
-    events_row,
     events_table,
     hot_table,
     restocks_table,
@@ -127,7 +126,10 @@ def _request_row(request: OpenRequest) -> tuple[Any, ...]:
 def _events(state: PartitionState, turn: Turn) -> RowWrites:
     rows = sorted(turn.events)
     table = events_table()
-    records = np.array([events_row(list(state.events[row])) for row in rows], dtype=table.row)
+    records = np.zeros(len(rows), dtype=table.row)
+    for place, row in enumerate(rows):
+        remembered = state.events[row]
+        records["fingerprints"][place, : len(remembered)] = remembered
     return table.writes(state.keys.of(np.array(rows, dtype=np.int64)), records)
 
 

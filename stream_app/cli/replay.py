@@ -1,6 +1,7 @@
 """``restock replay``: files of events through the engine, without servers."""
 
 import asyncio
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable
@@ -73,12 +74,13 @@ def replay(
     settings = load_settings()
     given: dict[Role, Path | None] = {"orders": orders, "inventory": inventory, "catalog": catalog}
     files = sequenced({role: path for role, path in given.items() if path is not None})
-    source = source_of(model, settings.models, settings.plan())
+    plan = dataclasses.replace(settings.plan(), takes_unknown_shipments=True)
+    source = source_of(model, settings.models, plan)
     begin = files.first_at if decide_from is None else decide_from
     with click.progressbar(
         length=len(files.records), label="replaying", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        done = asyncio.run(replayed(files, settings.plan(), source, begin, bar.update))
+        done = asyncio.run(replayed(files, plan, source, begin, bar.update))
     _write(restocks_out, done.values("restock"))
     _write(demand_out, done.values("demand"))
     _write(dead_letters_out, (json.dumps(asdict(one)).encode() for one in done.refusals))

@@ -32,9 +32,16 @@ NUMBERS = frozenset(
         "minimum_order_units",
         "pack_units",
         "maximum_units",
+        "order_quantity_units",
+        "holding_cost_per_unit_day",
+        "shortage_cost_per_unit",
+        "ordering_cost",
+        "unit_cost",
+        "shelf_life_days",
+        "available_fraction",
     }
 )
-TIMES = frozenset({"event_time", "placed_at", "expected_at"})
+TIMES = frozenset({"event_time", "placed_at", "expected_at", "bucket_start"})
 FLAGS = {"true": True, "false": False}
 TEXTS = frozenset({"location", "sku", "order_id", "event_id", "restock_id", "supplier", "category"})
 """A file may hold these as numbers where all of them look like one."""
@@ -44,8 +51,8 @@ REQUIRED: Mapping[Role, frozenset[str]] = {
     "catalog": frozenset({"sku"}),
 }
 CATALOG_COLUMNS = frozenset(
-    {"location", "sku", "supplier", "category", "service_kind", "active"}
-    | (NUMBERS - {"quantity", "line", "price", "on_hand", "delta"})
+    {"location", "sku", "supplier", "category", "service_kind", "levels_from", "active"}
+    | (NUMBERS - {"quantity", "line", "price", "on_hand", "delta", "available_fraction"})
 )
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")

@@ -48,9 +48,11 @@ class StateReader:
         client: As ``connected`` makes it.
         prefix: What names the product in Redis.
         patience: How long to ask; for ever if not given.
+        more: Tables of a snapshot beside stock, windows, requests and the forecast that decides.
     """
 
-    def __init__(self, client: Redis, prefix: str, patience: Patience | None = None) -> None:
+    def __init__(self, client: Redis, prefix: str, patience: Patience | None = None, more: Sequence[str] = ()) -> None:
+        self._more = tuple(more)
         self._client = client
         self._prefix = prefix
         self._patience = patience or Patience()
@@ -78,7 +80,7 @@ class StateReader:
         for _ in range(SCANS if key is None else 0):
             if before is None:
                 return None
-            tables = {name: await self._scanned(before, name) for name in _wanted(before)}
+            tables = {name: await self._scanned(before, name) for name in self._wanted(before)}
             after = await self.standing(partition)
             if after is not None and (after.epoch, after.progress) == (before.epoch, before.progress):
                 return Snapshot(before, tables)
@@ -86,7 +88,7 @@ class StateReader:
         # a version may have taken over since its table's name was read
         while before is not None:
             snapshot = await self._stroke(before, key)
-            if snapshot is None or _wanted(snapshot.standing) == _wanted(before):
+            if snapshot is None or self._wanted(snapshot.standing) == self._wanted(before):
                 return snapshot
             before = snapshot.standing
         return None
@@ -115,7 +117,7 @@ class StateReader:
         return rows
 
     async def _stroke(self, before: Standing, key: bytes | None) -> Snapshot | None:
-        keys, names = PartitionKeys(self._prefix, before.partition), _wanted(before)
+        keys, names = PartitionKeys(self._prefix, before.partition), self._wanted(before)
         asked: list[tuple[str | bytes, ...]] = [
             ("HGETALL", keys.table(name)) if key is None or name == "restocks" else ("HGET", keys.table(name), key)
             for name in names
@@ -128,6 +130,10 @@ class StateReader:
         tables = {name: _rows(answer, key) for name, answer in zip(names, answers, strict=True)}
         return Snapshot(_standing(keys, meta, rows, unsent), tables)
 
+    def _wanted(self, standing: Standing) -> Sequence[str]:
+        names = ("hot", "window", "restocks", f"forecast:{standing.progress.model_version}", *self._more)
+        return [name for name in names if name in standing.row_bytes]
+
     async def _at_once(self, *commands: tuple[str | bytes, ...]) -> Any:
         async def asked() -> Any:
             async with self._client.pipeline(transaction=True) as pipeline:
@@ -136,11 +142,6 @@ class StateReader:
                 return await pipeline.execute()
 
         return await self._patience.ask(asked)
-
-
-def _wanted(standing: Standing) -> Sequence[str]:
-    names = ("hot", "window", "restocks", f"forecast:{standing.progress.model_version}")
-    return [name for name in names if name in standing.row_bytes]
 
 
 def _rows(answer: Mapping[bytes, bytes] | bytes | None, key: bytes | None) -> Mapping[bytes, bytes]:

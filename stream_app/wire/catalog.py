@@ -1,6 +1,6 @@
 """Catalog records to terms of stock keys; a record without value brings the defaults back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from replenishment.engine.columns import CatalogBatch, Span
@@ -13,7 +13,12 @@ from stream_app.wire.fields import MOST_UNITS, Fields
 from stream_app.wire.refusals import Code, Faults
 
 LONGEST_LABEL_BYTES = 64
-_KIND_EXPECTED = "cycle: fill and newsvendor are not supported in this version"
+HIGHEST_COST = 1e9
+TARGET_TOLERANCE = 0.001
+"""By how much a service target may differ from the critical ratio that the costs make."""
+_KINDS = ("cycle", "fill", "newsvendor", "cost")
+_SOURCES = ("forecast", "textbook")
+_COSTS = ("holding_cost_per_unit_day", "shortage_cost_per_unit", "ordering_cost", "unit_cost")
 
 _Value = TypeVar("_Value")
 
@@ -47,9 +52,10 @@ def _entry(record: Record, partition: int, admission: Admission, faults: Faults)
         return None
     location, sku = fields.key_part("location"), fields.key_part("sku")
     admission.check_key(record, location, sku, partition, faults)
-    if fields.has("service_kind") and fields.text("service_kind") != "cycle":
-        fields.refuse(Code.OUT_OF_RANGE, "service_kind", _KIND_EXPECTED)
-    return _terms(fields, key_bytes(location, sku))
+    terms = _terms(fields, key_bytes(location, sku))
+    if terms.service_kind in ("newsvendor", "cost") and faults.code is None:
+        _check_costs(terms, fields)
+    return terms
 
 
 def _terms(fields: Fields, key: bytes) -> CatalogEntry:
@@ -67,6 +73,7 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
     def label(name: str) -> str:
         return given(name, "", lambda: fields.label(name, LONGEST_LABEL_BYTES))
 
+    costs = {name: fields.number(name, 0, HIGHEST_COST) if fields.has(name) else None for name in _COSTS}
     return CatalogEntry(
         key=key,
         supplier=label("supplier"),
@@ -79,4 +86,42 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
         pack_units=units("pack_units"),
         maximum_units=units("maximum_units"),
         active=given("active", defaults.active, lambda: fields.flag("active")),
+        service_kind=_one_of(fields, "service_kind", _KINDS),  # type: ignore[arg-type]  # one of them
+        order_quantity_units=units("order_quantity_units"),
+        levels_from=_one_of(fields, "levels_from", _SOURCES),  # type: ignore[arg-type]  # one of them
+        **costs,
     )
+
+
+def _one_of(fields: Fields, name: str, known: Sequence[str]) -> str:
+    """Return one of the texts known; the first where the field is absent or anything else."""
+    value = fields.text(name) if fields.has(name) else known[0]
+    if value not in known:
+        fields.refuse(Code.OUT_OF_RANGE, name, ", ".join(known[:-1]) + f" or {known[-1]}")
+        return known[0]
+    return value
+
+
+def _check_costs(terms: CatalogEntry, fields: Fields) -> None:
+    """Note costs that make no critical ratio, and a service target that is another one.
+
+    Under continuous review a cycle is one bucket, whose width no record knows:
+    a target cannot be compared and is refused.
+    """
+    for name in ("shortage_cost_per_unit", "holding_cost_per_unit_day"):
+        if not getattr(terms, name):
+            fields.faults.add(Code.MISSING_FIELD, f"{name} is missing or 0, must be above 0 for {terms.service_kind}")
+            return
+    if not fields.has("service_target") or terms.service_kind == "cost":
+        return
+    if not terms.review_period_days:
+        fields.refuse(
+            Code.OUT_OF_RANGE, "service_target", "left out: for newsvendor without a review period costs make the level"
+        )
+        return
+    holding = (terms.holding_cost_per_unit_day or 0.0) * terms.review_period_days
+    level = (terms.shortage_cost_per_unit or 0.0) / ((terms.shortage_cost_per_unit or 0.0) + holding)
+    if abs(terms.service_target - level) > TARGET_TOLERANCE:
+        fields.refuse(
+            Code.OUT_OF_RANGE, "service_target", f"left out, or {level:.4f} as the costs of the newsvendor make it"
+        )

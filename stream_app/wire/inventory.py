@@ -77,8 +77,9 @@ def _answer(
 ) -> Callable[[Fields, bytes, str, int], InventoryEvent]:
     def read(fields: Fields, key: bytes, event_id: str, occurred_at: int) -> InventoryEvent:
         restock_id, units = fields.identifier("restock_id"), fields.integer("quantity", 1, MOST_UNITS)
-        if fields.has("expected_at"):
-            fields.time("expected_at")
+        expected_at = fields.time("expected_at") if fields.has("expected_at") else None
+        if answer is RestockShipped:
+            return RestockShipped(key, event_id, occurred_at, restock_id, units, expected_at)
         return answer(key, event_id, occurred_at, restock_id, units)
 
     return read

@@ -15,6 +15,7 @@ from replenishment.events import (
     RestockAccepted,
     RestockRejected,
     RestockRequested,
+    RestockShipped,
     StockAdjusted,
     StockCounted,
     StockReceived,
@@ -223,3 +224,20 @@ def test_unanswered_requests_past_their_expiry_are_counted_and_stay_in_the_posit
     play(state, [order_columns([passing], start, start + 1)], ledger)
     assert state.expired_requests >= 1
     assert state.pending[0] >= pending
+
+
+def test_goods_under_way_before_are_in_transit_where_files_may_say_so() -> None:
+    shipped = RestockShipped(KEY, "s1", T0 + 10 * DAY, "po-1", 60, T0 + 12 * DAY)
+    state, ledger = selling(plan=Plan(takes_unknown_shipments=True))
+    play(state, [inventory_batch([shipped])], ledger)
+    assert (state.in_transit[0], state.pending[0], state.position_of(0)) == (60, 0, S_HIGH + 60)
+    received = StockReceived(KEY, "r1", T0 + 12 * DAY, 60, "po-1", final=True)
+    play(state, [inventory_batch([received], start=1)], ledger)
+    assert (state.in_transit[0], state.position_of(0), state.open_requests) == (0, S_HIGH + 60, 0)
+
+
+@pytest.mark.parametrize(("takes", "expected_at"), [(False, T0 + 12 * DAY), (True, None)])
+def test_an_unknown_shipment_changes_nothing_otherwise(takes: bool, expected_at: int | None) -> None:
+    state, ledger = selling(plan=Plan(takes_unknown_shipments=takes))
+    play(state, [inventory_batch([RestockShipped(KEY, "s1", T0 + 10 * DAY, "po-1", 60, expected_at)])], ledger)
+    assert state.position_of(0) == S_HIGH

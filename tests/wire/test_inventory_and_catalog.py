@@ -32,6 +32,7 @@ from tests.wire.builders import (
 
 Fields = dict[str, Any]
 KEY = b"uk|A"
+COSTS = ("holding_cost_per_unit_day", "shortage_cost_per_unit", "ordering_cost", "unit_cost")
 
 
 def code(topic: Role, fields: object, **more: Any) -> str | None:
@@ -51,7 +52,7 @@ def code(topic: Role, fields: object, **more: Any) -> str | None:
         ({**ACCEPTANCE, "type": "restock_rejected"}, RestockRejected(KEY, "e1", AT, "r1", 4)),
         (
             {**ACCEPTANCE, "type": "restock_shipped", "expected_at": "2026-01-09T00:00:00Z"},
-            RestockShipped(KEY, "e1", AT, "r1", 4),
+            RestockShipped(KEY, "e1", AT, "r1", 4, 1_767_916_800_000),
         ),
     ],
 )
@@ -140,16 +141,24 @@ def test_a_catalog_record_may_set_everything() -> None:
         "category": "lamps",
         "review_period_days": 7,
         "cover_days": 14.5,
-        "service_kind": "cycle",
+        "service_kind": "fill",
         "service_target": 0.98,
         "minimum_order_units": 10,
         "pack_units": 6,
         "maximum_units": 600,
         "active": False,
+        "order_quantity_units": 12,
+        "levels_from": "textbook",
+        "holding_cost_per_unit_day": 0.01,
+        "shortage_cost_per_unit": 2,
+        "ordering_cost": 25,
+        "unit_cost": 1.5,
         "shelf_life_days": "not read in this version",
     }
     assert catalog([sent(fields)]).entries == [
-        CatalogEntry(KEY, "ACME", "lamps", 3.0, 7.0, 14.5, 0.98, 10, 6, 600, False),
+        CatalogEntry(
+            KEY, "ACME", "lamps", 3.0, 7.0, 14.5, 0.98, 10, 6, 600, False, "fill", 12, "textbook", 0.01, 2.0, 25.0, 1.5
+        ),
     ]
 
 
@@ -183,10 +192,14 @@ def test_a_tombstone_is_accepted_in_the_partition_of_its_key_only() -> None:
         *(("cover_days", days, None) for days in (1, 365)),
         *(("service_target", level, "out_of_range") for level in (0.49, 1, 0.99991, 95)),
         *(("service_target", level, None) for level in (0.5, 0.9999)),
-        *(("service_kind", kind, "out_of_range") for kind in ("fill", "newsvendor", "alpha", 7)),
+        *(("service_kind", kind, "out_of_range") for kind in ("alpha", "Fill", 7)),
+        *(("service_kind", kind, None) for kind in ("cycle", "fill")),
+        *(("levels_from", source, "out_of_range") for source in ("model", 7)),
+        *((name, cost, "out_of_range") for name in COSTS for cost in (-0.01, 1e9 + 1, "2")),
+        *((name, cost, None) for name in COSTS for cost in (0, 0.25, 1e9)),
         *(
             (name, units, refused)
-            for name in ("minimum_order_units", "pack_units", "maximum_units")
+            for name in ("minimum_order_units", "pack_units", "maximum_units", "order_quantity_units")
             for units, refused in ((0, "out_of_range"), (1.5, "out_of_range"), (1_000_001, "out_of_range"), (1, None))
         ),
         *(
@@ -209,9 +222,40 @@ def test_ranges_of_the_catalog(name: str, value: object, refused: str | None) ->
     assert code("catalog", {**TERMS, name: value}) == refused
 
 
-def test_a_service_kind_that_is_not_supported_says_so() -> None:
-    found = refusal("catalog", sent({**TERMS, "service_kind": "fill"}))
+NEWSVENDOR = {
+    **TERMS,
+    "service_kind": "newsvendor",
+    "review_period_days": 7,
+    "shortage_cost_per_unit": 1,
+    "holding_cost_per_unit_day": 0.2 / 7,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({}, None),
+        ({"service_target": 0.8333}, None),
+        ({"service_target": 0.95}, "out_of_range"),
+        ({"review_period_days": 0}, None),
+        ({"review_period_days": None, "service_target": 0.8333}, "out_of_range"),
+        ({"shortage_cost_per_unit": None}, "missing_field"),
+        ({"shortage_cost_per_unit": 0}, "missing_field"),
+        ({"holding_cost_per_unit_day": None}, "missing_field"),
+    ],
+)
+def test_a_newsvendor_has_costs_and_no_target_that_says_otherwise(change: Fields, refused: str | None) -> None:
+    assert code("catalog", {**NEWSVENDOR, **change}) == refused
+
+
+def test_the_cheapest_level_needs_both_costs_and_no_target() -> None:
+    cost = {**NEWSVENDOR, "service_kind": "cost"}
+    assert code("catalog", cost) is None
+    assert code("catalog", {**cost, "service_target": 0.95}) is None
+    assert code("catalog", {**cost, "holding_cost_per_unit_day": None}) == "missing_field"
+
+
+def test_a_target_against_the_costs_names_the_level_that_they_make() -> None:
+    found = refusal("catalog", sent({**NEWSVENDOR, "service_target": 0.95}))
     assert found is not None
-    assert found.reason == (
-        'service_kind is "fill", must be cycle: fill and newsvendor are not supported in this version'
-    )
+    assert found.reason == "service_target is 0.95, must be left out, or 0.8333 as the costs of the newsvendor make it"

@@ -1,0 +1,180 @@
+"""Facts that decisions of many keys rest on, read at once, and the evidence that one request carries of them."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from replenishment.arrays import Int64s
+from replenishment.engine.state import PartitionState
+from replenishment.events import Evidence
+from replenishment.policy import (
+    OrderLimits,
+    OrderQuantity,
+    Policy,
+    ServiceKind,
+    lot_quantity,
+    order_quantity,
+)
+from replenishment.quantiles import ProtectionDemand
+from replenishment.stock import StockKnowledge
+
+_DERIVED = (
+    "policy",
+    "service_kind",
+    "service_level",
+    "reorder_point",
+    "order_up_to_level",
+    "reorder_units",
+    "order_up_to_units",
+    "order_quantity_units",
+    "protection_buckets",
+    "cover_buckets",
+    "lead_time_days",
+    "stepped_bucket",
+    "textbook_reorder_units",
+    "textbook_order_up_to_units",
+)
+_TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
+
+
+class KeyFacts(NamedTuple):
+    """What is known of one key when it is reviewed, but for its stock; names as in the rows.
+
+    ``expected_units`` and ``quantile_units`` are of the protection interval.
+    """
+
+    policy: int
+    service_kind: int
+    service_level: float
+    reorder_point: int
+    order_up_to_level: int
+    reorder_units: float
+    order_up_to_units: float
+    order_quantity_units: int
+    protection_buckets: int
+    cover_buckets: int
+    lead_time_days: float
+    stepped_bucket: int
+    textbook_reorder_units: float
+    textbook_order_up_to_units: float
+    minimum_units: int
+    pack_units: int
+    maximum_units: int
+    supplier: bytes
+    expected_units: float
+    quantile_units: float
+
+    @property
+    def limits(self) -> OrderLimits:
+        """What the supplier allows."""
+        return OrderLimits(self.minimum_units or None, self.pack_units or 1, self.maximum_units or None)
+
+    def quantity(self, position: int, limits: OrderLimits, max_request_ratio: float) -> OrderQuantity:
+        """Return what to order at a position at or below s."""
+        if self.policy == Policy.S_NQ:
+            lot = self.order_quantity_units
+            return lot_quantity(position, self.reorder_point, lot, limits, max_request_ratio)
+        return order_quantity(position, self.order_up_to_level, limits, max_request_ratio)
+
+    def textbook_units(self, position: int, limits: OrderLimits, max_request_ratio: float) -> int:
+        """Return what mean and deviation of the last 28 days would have ordered."""
+        if position > ceil(self.textbook_reorder_units):
+            return 0
+        return order_quantity(position, ceil(self.textbook_order_up_to_units), limits, max_request_ratio).units
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The parts of one key's inventory position, units; ``net`` is on hand minus backorders."""
+
+    net: int
+    on_order: int
+    in_transit: int
+    pending: int
+    is_assumed: bool
+
+    @property
+    def units(self) -> int:
+        """The position."""
+        return self.net + self.on_order + self.in_transit + self.pending
+
+
+def position_of(state: PartitionState, row: int, net_units: int) -> Position:
+    """Return the position of a key whose net stock is, or was at a line, so many units."""
+    return Position(
+        net=net_units,
+        on_order=int(state.on_order[row]),
+        in_transit=int(state.in_transit[row]),
+        pending=int(state.pending[row]),
+        is_assumed=bool(state.hot["stock"][row] == StockKnowledge.ASSUMED),
+    )
+
+
+def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
+    """Return the facts of rows (B,) with levels, in order; those of a key do not depend on the keys beside it."""
+    derived, terms = state.champion.rows[rows], state.terms[rows]
+    demand = _protection_demand(state, rows)
+    columns = [
+        *(derived[name].tolist() for name in _DERIVED),
+        *(terms[name].tolist() for name in _TERMS),
+        demand.mean().tolist(),
+        demand.quantile(derived["service_level"]).tolist(),
+    ]
+    return [KeyFacts(*fields) for fields in zip(*columns, strict=True)]
+
+
+def _protection_demand(state: PartitionState, rows: Int64s) -> ProtectionDemand:
+    grid = state.champion.grid
+    if grid is None:
+        raise RuntimeError(f"version {state.champion.version} has no levels to decide by")
+    return ProtectionDemand(grid.levels, state.champion.rows["curve"][rows].astype(np.float64))
+
+
+def evidence_of(
+    state: PartitionState,
+    facts: KeyFacts,
+    limits: OrderLimits,
+    position: Position,
+    quantity: OrderQuantity,
+    rung: str,
+    cause: int,
+) -> Evidence:
+    """Return why a request has its quantity; ``cause`` is the offset of the order that made it due, or -1."""
+    positions = dict(state.progress.positions)
+    if cause >= 0:
+        positions["orders"] = cause + 1
+    plan = state.plan
+    return Evidence(
+        policy=Policy(facts.policy).notation,
+        service_kind=ServiceKind(facts.service_kind).label,
+        service_level=facts.service_level,
+        on_hand=max(position.net, 0),
+        backorders=max(-position.net, 0),
+        on_order=position.on_order,
+        in_transit=position.in_transit,
+        pending=position.pending,
+        inventory_position=position.units,
+        reorder_point=facts.reorder_point,
+        order_up_to_level=facts.order_up_to_level,
+        protection_buckets=facts.protection_buckets,
+        cover_buckets=facts.cover_buckets,
+        bucket_seconds=plan.width.seconds,
+        lead_time_days=facts.lead_time_days,
+        forecast_origin=plan.width.start_of(facts.stepped_bucket + 1),
+        expected_units=round(facts.expected_units, 3),
+        quantile_units=round(facts.quantile_units, 3),
+        reorder_units=round(facts.reorder_units, 3),
+        order_up_to_units=round(facts.order_up_to_units, 3),
+        raw_units=quantity.raw_units,
+        order_quantity_units=facts.order_quantity_units or None,
+        minimum_units=limits.minimum_units,
+        pack_units=limits.pack_units,
+        maximum_units=limits.maximum_units,
+        cap_units=quantity.cap_units,
+        textbook_units=facts.textbook_units(position.units, limits, plan.max_request_ratio),
+        stock_assumed=position.is_assumed,
+        model_rung=rung,
+        positions=positions,
+    )

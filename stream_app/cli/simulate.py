@@ -1,0 +1,261 @@
+"""``restock simulate``: which policy and which model, in money, over files of recorded orders."""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+from replenishment.closed_loop.world import Period
+from replenishment.engine.plan import Plan
+from replenishment.forecaster import Forecaster, Serving
+from replenishment.keys import stock_key
+from stream_app.cli.catalog import checked
+from stream_app.cli.replay import INPUT, OUTPUT
+from stream_app.errors import ConfigError
+from stream_app.settings import Settings, load_settings
+from stream_app.simulate.files import Given, given
+from stream_app.simulate.run import Candidate, Run, played, ranked
+from stream_app.simulate.specs import CATALOG, POLICIES, PolicySpec, parsed
+from stream_app.swap import source_of
+from stream_app.wire.times import instant_at, shown
+
+if TYPE_CHECKING:
+    from replenishment.closed_loop.world import Lines
+
+MOST_EXAMPLES = 10
+FITTED = ("lstm",)
+"""Kinds that are fitted on the buckets before the start."""
+LOST_SALES, BACKORDERS = "lost_sales", "backorders"
+DECISIONS = ("policy", "model", "decided_at", "usable_from", "location", "sku", "quantity")
+_WIDTH = re.compile(r"(\d{1,7})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+
+
+class Width(click.ParamType):
+    """A bucket width such as 1d, 7d or 1h, in seconds."""
+
+    name = "width"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the seconds, or fail with an example."""
+        match = _WIDTH.fullmatch(str(value))
+        seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+            self.fail(f"{value!r} is no width from 60 s to 4 weeks; for example 1d, 7d or 1h", param, ctx)
+        return seconds
+
+
+class Edge(click.ParamType):
+    """A date (its start in local time) or RFC 3339, as text."""
+
+    name = "date"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or fail with an example."""
+        text = str(value)
+        if _edge(text, 0) is None:
+            self.fail(f"{text!r} is neither a date such as 2011-10-10 nor RFC 3339", param, ctx)
+        return text
+
+
+@click.command()
+@click.option("--orders", type=INPUT, required=True, help="Order lines: CSV, NDJSON or Parquet.")
+@click.option("--catalog", type=INPUT, required=True, help="Terms and costs of stock keys, in any of these formats.")
+@click.option("--inventory", type=INPUT, help="Counts and goods under way, in any of these formats.")
+@click.option("--signals", type=INPUT, help="Plans; read and counted, no model of this version takes them.")
+@click.option("--bucket", type=Width(), default="1d", show_default=True, help="Width of a bucket: 1d, 7d, 1h, …")
+@click.option("--from", "start", type=Edge(), required=True, help="First day that is played; a bucket begins here.")
+@click.option("--to", "end", type=Edge(), required=True, help="The day after the last one.")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="SPEC",
+    help=f"name:key=value,…; repeat to compare. Names: {', '.join(POLICIES)}. Default: catalog.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="VERSION|KIND",
+    help="A version, `starter`, `moving_average`, or `lstm`, fitted on what is before --from; repeat to compare. "
+    "Default: the champion, or who stands in.",
+)
+@click.option(
+    "--shortage",
+    type=click.Choice([LOST_SALES, BACKORDERS]),
+    default=LOST_SALES,
+    show_default=True,
+    help="What becomes of demand without stock.",
+)
+@click.option("--json", "json_out", type=OUTPUT, help="Write all figures as JSON; - = stdout, in place of the table.")
+@click.option("--decisions-out", type=OUTPUT, help="Write each request as a row of CSV; - = stdout likewise.")
+@click.option("--keys-out", type=OUTPUT, help="Write the figures of each stock key and run as a row of CSV.")
+def simulate(
+    *,
+    orders: Path,
+    catalog: Path,
+    inventory: Path | None,
+    signals: Path | None,
+    bucket: int,
+    start: str,
+    end: str,
+    policies: tuple[str, ...],
+    models: tuple[str, ...],
+    shortage: str,
+    json_out: Path | None,
+    decisions_out: Path | None,
+    keys_out: Path | None,
+) -> None:
+    """Play recorded orders against each policy with each model, and rank them by cost.
+
+    The engine of the worker decides; what it requests arrives its lead time
+    later. In a bucket: receipts, demand, then review and costs at its end.
+    """
+    settings = load_settings(lost_sales=shortage == LOST_SALES)
+    specs = [parsed(text) for text in policies or (CATALOG,)]
+    period = _period(settings, bucket, start, end)
+    files = given(orders, checked(catalog), inventory, signals)
+    _say_ignored(files)
+    plan = settings.plan()
+    candidates = [_candidate(name, settings, _on_grid(plan, period), files, period) for name in models or (None,)]
+    runs = _played(files, period, plan, specs, candidates)
+    found = ranked(runs)
+    if decisions_out is not None:
+        _write_decisions(decisions_out, runs)
+    if keys_out is not None:
+        _write_keys(keys_out, runs)
+    if json_out is not None:
+        with click.open_file(str(json_out), "w") as out:
+            out.write(json.dumps({"runs": found}, indent=2) + "\n")
+    click.echo(_table(found), err=Path("-") in (json_out, decisions_out, keys_out))
+
+
+def _edge(text: str, offset_seconds: int) -> int | None:
+    """Return a date or time as epoch milliseconds; a date begins at midnight of local time."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return instant_at(text)
+    return ((day - date(1970, 1, 1)).days * 86_400 - offset_seconds) * 1000
+
+
+def _period(settings: Settings, bucket: int, start: str, end: str) -> Period:
+    start_at, end_at = (_edge(text, settings.bucket_offset_seconds) or 0 for text in (start, end))
+    if start_at % 1000:
+        raise ConfigError([f"--from {start}: must be a whole second"])
+    buckets, rest = divmod(end_at - start_at, bucket * 1000)
+    if buckets < 1:
+        raise ConfigError([f"--to {end} is less than one bucket of {bucket} s after --from {start}"])
+    if rest:
+        last = shown(start_at + buckets * bucket * 1000)
+        click.echo(f"--to {end} is no edge of a bucket: the last whole one ends at {last}", err=True)
+    return Period(start_at, BucketWidth.anchored(bucket, start_at), buckets)
+
+
+def _on_grid(plan: Plan, period: Period) -> Plan:
+    """Return the rules on the period's buckets: what a version must fit."""
+    return Plan(width=period.width, allowed_lateness_seconds=0, window_buckets=plan.window_buckets)
+
+
+def _candidate(name: str | None, settings: Settings, plan: Plan, files: Given, period: Period) -> Candidate:
+    if name in FITTED:
+        return Candidate(name, Serving(_fitted(files.lines, period), rung=name))
+    forecaster, rung = source_of(name, settings.models, plan).champion()
+    return Candidate(name or forecaster.version, Serving(forecaster, rung=rung))
+
+
+def _fitted(lines: "Lines", period: Period) -> Forecaster:
+    """Return an LSTM that was fitted once, on what was known before the period."""
+    try:
+        from stream_app.simulate.fitting import fitted
+    except ImportError as missing:
+        raise ConfigError([f"--model lstm needs {missing.name}; run `pip install restock[train]`"]) from missing
+    return fitted(lines, period)
+
+
+def _played(
+    files: Given, period: Period, plan: Plan, specs: Sequence[PolicySpec], candidates: Sequence[Candidate]
+) -> list[Run]:
+    buckets = len(specs) * len(candidates) * period.buckets
+    with click.progressbar(length=buckets, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        runs = [played(files, period, plan, specs, candidate, advanced=bar.update) for candidate in candidates]
+    return [run for some in runs for run in some]
+
+
+def _say_ignored(files: Given) -> None:
+    for one in files.refusals[:MOST_EXAMPLES]:
+        click.echo(f"{one.file} row {one.row}: {one.code}: {one.reason}", err=True)
+    if len(files.refusals) > MOST_EXAMPLES:
+        click.echo(f"… and {len(files.refusals) - MOST_EXAMPLES} more rows refused", err=True)
+    for what, count in files.ignored.items():
+        click.echo(f"{what}: {count:,} rows are read and not used by this version", err=True)
+
+
+def _write_decisions(path: Path, runs: Sequence[Run]) -> None:
+    with click.open_file(str(path), "w") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(DECISIONS)
+        for run in runs:
+            for one in run.decisions:
+                key = stock_key(one.request.key)
+                parts = ("", "") if key is None else key
+                times = (shown(one.request.decided_at), shown(one.usable_from))
+                writer.writerow((run.policy, run.model, *times, *parts, one.request.units))
+
+
+def _write_keys(path: Path, runs: Sequence[Run]) -> None:
+    with click.open_file(str(path), "w") as out:
+        rows = [row for run in runs for row in run.by_key()]
+        writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _table(found: Sequence[dict[str, Any]]) -> str:
+    head = ("", "POLICY", "MODEL", "COST", "±", "FILL", "CYCLE", "DAYS OF STOCK", "ORDERS", "OUT DAYS", "BULLWHIP")
+    rows = [head, *(_row(place, one) for place, one in enumerate(found, 1))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if 1 <= column <= 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, "", *_remarks(found)])
+
+
+def _row(place: int, one: dict[str, Any]) -> tuple[str, ...]:
+    bullwhip = "-" if one["bullwhip"] is None else f"{one['bullwhip']:.2f}"
+    against = one["against_best"]
+    return (
+        str(place),
+        one["policy"],
+        one["model"],
+        f"{one['cost']['total']:,.2f}",
+        "" if place == 1 else f"{against['low']:+,.0f} to {against['high']:+,.0f}",
+        f"{one['fill_rate']:.2%}",
+        f"{one['cycle_service']:.2%}",
+        f"{one['days_of_stock']:.2f}",
+        f"{one['orders']:,}",
+        f"{one['stock_out_days']:,.0f}",
+        bullwhip,
+    )
+
+
+def _remarks(found: Sequence[dict[str, Any]]) -> list[str]:
+    remarks = [f"{found[0]['stock_keys']:,} stock keys. ±: cost against the first row, 95 % of resampled keys."]
+    if not any(one["cost"]["total"] for one in found):
+        remarks.append("The catalog has no costs: ranked by fill rate.")
+    unstocked = max(one["unstocked_units"] for one in found)
+    if unstocked:
+        remarks.append(f"{unstocked:,} units were asked for before the stock of their key was known; not counted.")
+    return remarks
