@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "catalog": ("stream_app.cli.catalog", "catalog", "Load terms of SKUs."),
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
     "demo": ("stream_app.cli.demo", "demo", "Watch real orders turn into restocks; starts its own servers."),
+    "doctor": ("stream_app.cli.doctor", "doctor", "Examine all that a worker needs; say what mends it."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),

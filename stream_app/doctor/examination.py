@@ -1,0 +1,31 @@
+"""Everything at once, each part with its own limit, so that servers that are away cost no more than the slowest one."""
+
+import asyncio
+from collections.abc import Sequence
+
+from stream_app.doctor.codec_check import codec_findings
+from stream_app.doctor.finding import Finding
+from stream_app.doctor.kafka_check import examined_kafka
+from stream_app.doctor.models_check import model_findings
+from stream_app.doctor.redis_check import UNREACHED, examined_redis
+from stream_app.doctor.settings_check import examined_settings
+from stream_app.doctor.state_check import examined_state
+from stream_app.settings import Settings
+
+
+def examine() -> Sequence[Finding]:
+    """Return all findings for the settings of the environment; takes a few seconds at most, changes nothing."""
+    settings, findings = examined_settings()
+    if settings is None:
+        return findings
+    return [*findings, *asyncio.run(examined(settings))]
+
+
+async def examined(settings: Settings) -> Sequence[Finding]:
+    """Return the findings about servers, topics, state and models."""
+    kafka, redis, models = await asyncio.gather(
+        examined_kafka(settings), examined_redis(settings), asyncio.to_thread(model_findings, settings)
+    )
+    is_away = any(finding.check in UNREACHED for finding in redis)
+    state = [] if is_away else await examined_state(settings, kafka.partitions)
+    return [*kafka.findings, *codec_findings(), *redis, *state, *models]
