@@ -56,7 +56,7 @@ def terms() -> Schema:
         catalog._terms(recorder, key_bytes(location, sku))
 
     schema = recorded("", "catalog", read)
-    schema["properties"]["service_kind"] = {"enum": [*filter(_is_taken, SERVICE_KINDS), None]}
+    schema["properties"].setdefault("service_kind", {"enum": [*filter(_is_taken, SERVICE_KINDS), None]})
     text = "Terms of one stock key: the last record holds. A record without value brings the defaults back."
     return {**schema, "description": text}
 

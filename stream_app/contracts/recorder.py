@@ -12,6 +12,7 @@ from stream_app.wire.times import _RFC_3339
 
 Schema = dict[str, Any]
 NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+_CHOICE = re.compile(r"\w+(, \w+)* or \w+")
 AGES = ("event_time", "placed_at")
 """Times whose age the decoder checks."""
 AGED = {"minimum": EARLIEST_AT, "maximum": LATEST_AT}
@@ -43,7 +44,13 @@ class Recorder(Fields):
         return True
 
     def refuse(self, code: Code, name: str, expected: str) -> None:
-        """Fit always."""
+        """Fit always; a text that must be one of some is told by what would have fitted."""
+        if (
+            code == Code.OUT_OF_RANGE
+            and self.properties.get(name) == {"type": "string"}
+            and _CHOICE.fullmatch(expected)
+        ):
+            self._note(name, {"type": "string", "enum": re.split(", | or ", expected)})
 
     def integer(self, name: str, low: int, high: int, hint: str = "") -> int:  # noqa: ARG002  the reader's
         """Note an integer."""
@@ -115,6 +122,7 @@ def recorded(kind: str, title: str, read: Callable[[Recorder], object]) -> Schem
 
 def _nullable(field: Schema) -> Schema:
     if "type" in field:
-        return {**field, "type": [field["type"], "null"]}
+        enum = {"enum": [*field["enum"], None]} if "enum" in field else {}
+        return {**field, "type": [field["type"], "null"], **enum}
     choices = field.get("anyOf") or [field]
     return {"anyOf": [*choices, {"type": "null"}]}

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from replenishment.engine.rows import LAYOUT
 from stream_app.doctor.finding import Finding, fine, problem
 from stream_app.doctor.redis_check import client_of
 from stream_app.errors import RestockError
@@ -14,6 +15,10 @@ from stream_app.store.patience import Patience
 from stream_app.store.reader import Standing, StateReader
 
 ASK_SECONDS = 2.0
+_SETTINGS = {
+    "open_buckets": "RESTOCK_ALLOWED_LATENESS_SECONDS gives ",
+    "row_layout": "this version of the product has ",
+}
 
 
 async def examined_state(settings: Settings, partitions: Mapping[str, int]) -> Sequence[Finding]:
@@ -48,7 +53,7 @@ def _summary(settings: Settings, standings: Sequence[Standing]) -> str:
 
 
 def _of_layout(settings: Settings, standings: Sequence[Standing]) -> Iterator[Finding]:
-    wanted = settings.plan().layout
+    wanted = {"row_layout": LAYOUT, **settings.plan().layout}
     differing = {
         (name, one.layout[name], wanted[name])
         for one in standings
@@ -56,7 +61,7 @@ def _of_layout(settings: Settings, standings: Sequence[Standing]) -> Iterator[Fi
         if one.layout[name] != wanted[name]
     }
     for name, stored, here in sorted(differing):
-        setting = "RESTOCK_ALLOWED_LATENESS_SECONDS gives " if name == "open_buckets" else f"{variable(name)} is "
+        setting = _SETTINGS.get(name) or f"{variable(name)} is "
         what = f"the stored state has {name.replace('_', ' ')} {stored}, {setting}{here}: a worker would refuse it"
         yield problem("state.layout", what, "set the stored value again, or choose another RESTOCK_STATE_PREFIX")
 

@@ -17,6 +17,7 @@ from stream_app.kafka.outbox import Relay
 from stream_app.kafka.span_reader import SpanReader
 from stream_app.kafka.topics import TopicNames, co_partitioning_problems, product_counts
 from stream_app.ops.decisions import DecisionLog
+from stream_app.ops.freshness import WatchedWire
 from stream_app.processor import Parts
 from stream_app.settings import Settings
 from stream_app.store.connection import connected, examined
@@ -138,7 +139,7 @@ async def _serve(
     health.has("model")
     reader = StateReader(clients.redis, settings.state_prefix, Patience(ANSWER_SECONDS))
     upkeep = Upkeep(outside, Sources(store, reader, clients.ends, follower), is_observing=is_observing)
-    wire = JsonWire(counts[names.of("orders")], settings.max_future_seconds)
+    wire = WatchedWire(JsonWire(counts[names.of("orders")], settings.max_future_seconds), meter)
     relay = Relay(settings.kafka, store, names, counts, meter.published)
     readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
     parts = Parts(plan, store, wire, DecisionLog(meter), follower)

@@ -142,14 +142,14 @@ def test_a_server_that_is_away_or_silent_is_named_soon(settings: Settings) -> No
     assert time.monotonic() - begun < 4.5
 
 
-def store_state(settings: Settings, partition: int) -> None:
+def store_state(settings: Settings, partition: int, **layout: int) -> None:
     async def claim() -> None:
         from stream_app.store.patience import Patience
         from stream_app.store.redis_store import RedisStore
 
         async with client_of(settings.redis_url) as client:
             store = RedisStore(client, settings.state_prefix, Patience(5.0))
-            await store.claim(partition, 1, Opening(0, settings.plan().layout))
+            await store.claim(partition, 1, Opening(0, {**settings.plan().layout, **layout}))
 
     asyncio.run(claim())
 
@@ -169,6 +169,12 @@ def test_state_laid_out_by_other_settings_names_both_values(settings: Settings) 
     (found,) = state_findings(settings.model_copy(update={"window_buckets": 50}), {"orders": 2})
     assert found.check == "state.layout"
     assert "window buckets 112" in found.what and "RESTOCK_WINDOW_BUCKETS is 50" in found.what
+
+
+def test_state_of_another_version_of_the_product_is_named(settings: Settings) -> None:
+    store_state(settings, 0, row_layout=10_000)
+    (found,) = state_findings(settings, {"orders": 2})
+    assert found.check == "state.layout" and "row layout 10000, this version of the product has" in found.what
 
 
 def test_state_of_a_partition_that_the_topics_do_not_have_is_named(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Contracts for others: generated from the code, true of the decoder, readable by yesterday's and today's clients."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -83,7 +84,7 @@ def changed(role: Role) -> Iterator[dict[str, Any]]:
                 yield other if value is ABSENT else {**other, name: value}
 
 
-INEXPRESSIBLE = ("too_old", "placed_after")
+INEXPRESSIBLE = re.compile("too_old|placed_after|.* for newsvendor")
 """What depends on another field, or on the age of a time that is a text."""
 
 
@@ -93,7 +94,7 @@ def test_a_schema_says_of_each_message_what_the_decoder_says(role: Role) -> None
     valid, accepted, refused = validator(role), 0, 0
     for message in changed(role):
         told = decoder_refuses(role, message)
-        if told is not None and told.startswith(INEXPRESSIBLE):
+        if told is not None and INEXPRESSIBLE.match(told):
             continue
         assert valid.is_valid(message) == (told is None), (message, told)
         accepted, refused = accepted + (told is None), refused + (told is not None)
