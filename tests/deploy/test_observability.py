@@ -88,7 +88,7 @@ def test_an_expression_asks_for_series_that_a_worker_shows(place: str, expressio
         for matcher in selector.matchers.matchers:
             if matcher.name in ADDED_BY_PROMETHEUS:
                 continue
-            values = {labels.get(matcher.name) for labels in there[selector.name]} - {None}
+            values = {labels.get(matcher.name) for labels in there[selector.name or ""]} - {None}
             assert values, f"{place}: {selector.name} has no label {matcher.name}"
             if matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re):
                 assert all(wanted in values for wanted in matcher.value.split("|")), (place, matcher.value, values)
@@ -99,7 +99,7 @@ def test_an_expression_groups_by_labels_that_its_series_have(place: str, express
     there = shown()
     found = parts(parsed(expression))
     names = [one.name for one in found if isinstance(one, promql_parser.VectorSelector)]
-    labels = ADDED_BY_PROMETHEUS | {label for name in names for one in there[name] for label in one}
+    labels = ADDED_BY_PROMETHEUS | {label for name in names for one in there[name or ""] for label in one}
     for one in found:
         if isinstance(one, promql_parser.AggregateExpr) and one.modifier is not None:
             assert set(one.modifier.labels) <= labels, place
