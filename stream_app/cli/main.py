@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "health": ("stream_app.cli.health", "health", "Ask the worker on this machine whether it is ready."),
     "inventory": ("stream_app.cli.inventory", "inventory", "Load opening stock."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
+    "rebuild": ("stream_app.cli.rebuild", "rebuild", "Begin anew from the topics after Redis was lost."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
