@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
@@ -21,7 +22,15 @@ _SETTINGS = {
 }
 
 
-async def examined_state(settings: Settings, partitions: Mapping[str, int]) -> Sequence[Finding]:
+@dataclass(frozen=True, slots=True)
+class StateSeen:
+    """Findings, and the partitions that have state; None if Redis did not tell."""
+
+    findings: Sequence[Finding]
+    partitions: Sequence[int] | None = None
+
+
+async def examined_state(settings: Settings, partitions: Mapping[str, int]) -> StateSeen:
     """Return what there is to say of the state under our prefix; nothing where Redis does not answer.
 
     Args:
@@ -35,14 +44,14 @@ async def examined_state(settings: Settings, partitions: Mapping[str, int]) -> S
         async with asyncio.timeout(ASK_SECONDS):
             found = [await reader.standing(number) for number in await reader.partitions()]
     except (RestockError, RedisError, OSError, TimeoutError):
-        return []  # the examination of Redis says why
+        return StateSeen([])  # the examination of Redis says why
     finally:
         if client is not None:
             with suppress(RedisError, OSError):
                 await client.aclose()
     standings = [one for one in found if one is not None]
     findings = [*_of_layout(settings, standings), *_of_count(settings, standings, partitions)]
-    return findings or [fine("state", _summary(settings, standings))]
+    return StateSeen(findings or [fine("state", _summary(settings, standings))], [one.partition for one in standings])
 
 
 def _summary(settings: Settings, standings: Sequence[Standing]) -> str:

@@ -130,7 +130,7 @@ def test_a_wrong_password_is_told_from_a_server_that_is_away_and_never_shown(
         found = redis_findings(settings)
         assert [one.check for one in found] == checks
         assert all(PASSWORD not in one.what + one.mend for one in found)
-    assert asyncio.run(examined_state(settings, {}))[0].level is Level.OK
+    assert asyncio.run(examined_state(settings, {})).findings[0].level is Level.OK
 
 
 def test_a_server_that_is_away_or_silent_is_named_soon(settings: Settings) -> None:
@@ -155,12 +155,14 @@ def store_state(settings: Settings, partition: int, **layout: int) -> None:
 
 
 def state_findings(settings: Settings, partitions: Mapping[str, int]) -> Sequence[Finding]:
-    return unwell(asyncio.run(examined_state(settings, partitions)))
+    return unwell(asyncio.run(examined_state(settings, partitions)).findings)
 
 
 def test_state_that_a_worker_would_take_over_is_well(settings: Settings) -> None:
     store_state(settings, 1)
-    (found,) = asyncio.run(examined_state(settings, {"orders": 2}))
+    seen = asyncio.run(examined_state(settings, {"orders": 2}))
+    (found,) = seen.findings
+    assert seen.partitions == [1]
     assert found.level is Level.OK and "1 partitions" in found.what
 
 
