@@ -147,6 +147,8 @@ def test_a_record_in_the_wrong_partition_is_mended_by_a_replay(product: Cluster)
     product.produce("orders", [(wrong, KEY, VALUE)])
     product.start_worker()
     eventually(lambda: bool(replayed(product, "dead-letter")), product.logs())
+    found = product.wait_for_line("doctor_found")
+    assert found["check"] == "topics.retention", "a worker that starts says in short what the doctor would"
     (letter,) = listed(product, "--code", "wrong_partition")
     assert letter["name"] == f"{product.topic('orders')}/{wrong}/0"
     assert "1 sent" in run(product, "dlq", "replay", "--code", "wrong_partition").stderr
