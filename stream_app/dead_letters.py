@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from replenishment.engine.columns import Role
 from replenishment.keys import stock_key
@@ -15,7 +16,7 @@ from stream_app.kafka.topics import TopicNames
 from stream_app.ports import Headers, RecordBatch
 from stream_app.topic_reader import Message, TopicReader
 from stream_app.wire.admission import partition_of
-from stream_app.wire.json_wire import JsonWire
+from stream_app.wire.incoming import incoming_wire
 
 ERROR_HEADERS = frozenset(
     {f"__connect.errors.{name}" for name in ("topic", "partition", "offset", "connector.name", "task.id", "stage")}
@@ -118,6 +119,7 @@ class Targets:
     names: TopicNames
     partitions: Mapping[Role, int]
     max_future_seconds: int
+    mapping_file: Path | None = None
     done: frozenset[str] = field(default_factory=frozenset)
     outdated: frozenset[str] = field(default_factory=frozenset)
 
@@ -144,7 +146,7 @@ class Targets:
             return "a younger record of its key is in the topic: correct that instead"
         message = letter.message
         record = Message(partition, 0, round(time.time() * 1000), message.key, message.value, letter.original_headers())
-        wire = JsonWire(self.partitions[role], self.max_future_seconds)
+        wire = incoming_wire(self.partitions[role], self.max_future_seconds, self.mapping_file)
         entry = wire.decode(RecordBatch(role, letter.source, partition, 0, 1, [record]))
         refused = [f"it would be refused again: {one.code}: {one.reason}" for one in getattr(entry, "rejections", ())]
         return refused[0] if refused else ""

@@ -125,7 +125,7 @@ def _judged(settings: Settings, found: Sequence[DeadLetter]) -> Sequence[Replaye
             with reading(settings.kafka, source) as reader:
                 done |= replays_in(reader, some)
                 outdated |= superseded(reader, some) if role == "catalog" else frozenset()
-    targets = Targets(names, counts, settings.max_future_seconds, done, outdated)
+    targets = Targets(names, counts, settings.max_future_seconds, settings.mapping_file, done, outdated)
     return [targets.judged(letter) for letter in found]
 
 

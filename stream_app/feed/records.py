@@ -19,8 +19,9 @@ from stream_app.replay.rows import Fields, Row, rows_of_file
 from stream_app.replay.sequence import MAIN
 from stream_app.sender import Outgoing
 from stream_app.wire.admission import partition_of
+from stream_app.wire.mapped_wire import OWN_FORM
 
-FED_AS = "restock.fed-as"
+FED_AS = OWN_FORM
 """Header: ``<feed>/<row>``."""
 _IDS = uuid5(NAMESPACE_URL, "urn:restock:fed-row")
 _IDENTITY: dict[Role, str] = {"orders": "order_id", "inventory": "event_id"}
