@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from stream_app.ports import OutgoingRecord
@@ -40,6 +41,19 @@ def test_no_control_sequence_of_a_record_reaches_the_terminal(product: Cluster, 
     told = run(product, "tail", "orders", "--from-beginning", "--no-follow", form).stdout
     assert len(told.splitlines()) == 2
     assert all(one.isprintable() for one in told.replace("\n", "")), told
+
+
+def test_transactions_end_it_too_and_what_was_aborted_is_not_shown(product: Cluster) -> None:
+    """The last offset of such a topic is a marker, which no client ever sees as a record."""
+    producer = KafkaProducer(bootstrap_servers=product.bootstrap, transactional_id=product.topic("shop"))
+    producer.init_transactions()
+    for value, ends in ((b"1", producer.commit_transaction), (b"2", producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.send(product.topic("orders"), key=b"k", value=value, partition=0)
+        ends()
+    producer.close()
+    told = run(product, "tail", "orders", "--from-beginning", "--no-follow", "--json").stdout
+    assert [json.loads(line)["value"] for line in told.splitlines()] == [1]
 
 
 def test_what_comes_later_is_shown_as_it_comes(product: Cluster) -> None:
