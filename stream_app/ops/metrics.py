@@ -43,18 +43,17 @@ class PrometheusMeter:
         self._served: dict[int, tuple[str, str]] = {}
         self._arrived: dict[int, float] = {}
         self._positions_before: dict[int, int] = {}
+        self._make_counters()
+        self._make_histograms()
+        self._make_gauges()
+        self._begin_at_zero()
+
+    def _make_counters(self) -> None:
         self._records = self._counter("records", "Input records settled, by outcome.", ["outcome"])
         self._rejected = self._counter("rejected_records", "Records sent to dead-letter, by refusal code.", ["code"])
         self._unknown = self._counter("unknown_request_answers", "Answers and receipts naming an unknown request.")
         self._lost = self._counter("lost_sales_units", "Units of demand lost for want of stock.")
         self._turns = self._counter("turns", "Turns asked of the store, by its answer.", ["outcome"])
-        self._apply = self._histogram("apply_seconds", "Seconds until the store had a turn.", APPLY_SECONDS)
-        self._freshness = self._histogram(
-            "freshness_seconds",
-            "Age of the oldest record of a fetch when a turn of it was durable, since Kafka had it.",
-            FRESHNESS_SECONDS,
-        )
-        self._turn_records = self._histogram("turn_records", "Offsets that a turn moved on.", TURN_RECORDS)
         self._requests = self._counter("requests", "Restock requests decided.", ["policy", "rung"])
         self._requested = self._counter("requested_units", "Units of restock requests decided.")
         self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
@@ -65,6 +64,17 @@ class PrometheusMeter:
             "model_swap_failures", "Versions promoted but not usable; the old one stayed."
         )
         self._releases = self._counter("partitions_released", "Partitions let go of, as when the group rebalances.")
+
+    def _make_histograms(self) -> None:
+        self._apply = self._histogram("apply_seconds", "Seconds until the store had a turn.", APPLY_SECONDS)
+        self._freshness = self._histogram(
+            "freshness_seconds",
+            "Age of the oldest record of a fetch when a turn of it was durable, since Kafka had it.",
+            FRESHNESS_SECONDS,
+        )
+        self._turn_records = self._histogram("turn_records", "Offsets that a turn moved on.", TURN_RECORDS)
+
+    def _make_gauges(self) -> None:
         self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which orders are complete.")
         self._clocks = self._gauge("event_clock_timestamp_seconds", "Highest event time of accepted orders.")
         self._applied_at = self._gauge("last_record_processed_timestamp_seconds", "When a turn was last durable.")
@@ -86,7 +96,6 @@ class PrometheusMeter:
         self._champion = self._gauge(
             "champion_info", "1 for what a partition serves.", ["partition", "version", "rung"]
         )
-        self._begin_at_zero()
 
     def applied(self, partition: int, effects: Effects, seconds: float) -> None:
         """Count a turn that is durable, ``seconds`` after the store was asked; a repeated request for it counts not."""
