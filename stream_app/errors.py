@@ -29,8 +29,7 @@ class ConfigError(RestockError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        count = f"{len(problems)} settings are" if len(problems) > 1 else "1 setting is"
-        super().__init__("\n    ".join([f"{count} wrong:", *problems]))
+        super().__init__("\n    ".join([_head(problems), *problems]))
 
 
 class LayoutMismatch(ConfigError):
@@ -74,3 +73,10 @@ class StateCorrupt(RestockError):
 
     Operator action: keep the Redis files, restore from a back-up or rebuild the partition from its topic.
     """
+
+
+def _head(problems: Sequence[str]) -> str:
+    many = len(problems) > 1
+    if all(problem.startswith("RESTOCK_") for problem in problems):
+        return f"{len(problems)} {'settings are' if many else 'setting is'} wrong:"
+    return f"{len(problems)} {'problems' if many else 'problem'}:"

@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from stream_app.errors import ConfigError, RestockError
+from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
@@ -59,6 +60,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or settings."""
+    configure(level="error")
     try:
         sys.exit(cli.main(args=arguments, prog_name="restock", standalone_mode=False))
     except click.exceptions.Abort:

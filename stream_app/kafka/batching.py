@@ -103,7 +103,7 @@ def refuse_split(assigned: AbstractSet[TP], roles: Mapping[str, Role]) -> None:
         >>> refuse_split({TP("orders", 0)}, {"orders": "orders", "catalog": "catalog"})
         Traceback (most recent call last):
         ...
-        stream_app.errors.ConfigError: 1 setting is wrong:
+        stream_app.errors.ConfigError: 1 problem:
             partition 0 of topic catalog is not assigned to this worker, though others of that number are: ...
     """
     problems = [

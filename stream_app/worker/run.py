@@ -19,7 +19,7 @@ from stream_app.kafka.span_reader import SpanReader
 from stream_app.kafka.topics import TopicNames, co_partitioning_problems, committed_offsets, product_counts
 from stream_app.ops.decisions import DecisionLog
 from stream_app.ops.freshness import WatchedWire
-from stream_app.ops.health import Part
+from stream_app.ops.health import Health, Part
 from stream_app.processor import Parts
 from stream_app.settings import Settings
 from stream_app.store.connection import connected, examined
@@ -57,6 +57,28 @@ class Clients:
         await self.spans.close()
         await self.ends.close()
         await self.redis.aclose()
+
+
+class RedisSeen:
+    """Says once that Redis went away, and once that it is back, however often it is asked meanwhile."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._is_away = False
+
+    def is_away(self, why: str) -> None:
+        """It did not answer."""
+        self._health.lacks("redis", why)
+        if not self._is_away:
+            log.warning("redis_away", error=why)
+        self._is_away = True
+
+    def is_there(self) -> None:
+        """It answered."""
+        if self._is_away:
+            self._health.has("redis")
+            log.info("redis_back")
+        self._is_away = False
 
 
 async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_observing: bool = False) -> None:
@@ -133,7 +155,8 @@ async def _serve(
 ) -> None:
     health, meter, plan = outside.health, outside.meter, settings.plan()
     names = TopicNames(settings.topic_prefix)
-    patience = Patience(None, lambda why: health.lacks("redis", why), lambda: health.has("redis"))
+    redis = RedisSeen(health)
+    patience = Patience(None, redis.is_away, redis.is_there)
     store = RedisStore(clients.redis, settings.state_prefix, patience)
     follower = champion_follower(settings.models, plan, meter.swap_failed)
     await asyncio.to_thread(follower.champion)
