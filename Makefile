@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos lock clean venv
+.PHONY: help demo test check format bench chaos contracts dashboards lock clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
@@ -16,6 +16,8 @@ help:
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
 	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
+	@echo "make contracts  write contracts/ anew from the code: schemas of the topics, AsyncAPI"
+	@echo "make dashboards write dashboards and alert rules below deploy/ anew from deploy/observability"
 	@echo "make chaos    faults at random on real servers, then an audit; MINUTES=10 SEED=1"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
@@ -49,6 +51,12 @@ format: venv
 bench: venv
 	@echo "bench: back-fill through a worker, then a bare consumer of the same topic; about 2 minutes"
 	@$(BIN)/restock bench $(ARGS)
+
+contracts: venv
+	@$(BIN)/python -m stream_app.contracts.write contracts
+
+dashboards: venv
+	@$(BIN)/python -m deploy.observability.write
 
 chaos: venv
 	@echo "chaos: $(or $(MINUTES),2) minutes of faults on a Kafka, a Valkey and workers of its own"

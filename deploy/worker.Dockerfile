@@ -28,5 +28,5 @@ USER 10001:10001
 WORKDIR /var/lib/restock
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9464/ready', timeout=3)"]
+    CMD ["restock", "health", "--quiet"]
 CMD ["restock", "worker"]

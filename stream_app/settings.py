@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 from replenishment.engine.plan import Plan
 from stream_app.errors import ConfigError
+from stream_app.wire.mapping import loaded
 
 PREFIX = "RESTOCK_"
 OTHER_VARIABLES = frozenset({"RESTOCK_CACHE", "RESTOCK_CLI_COLOR"})
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
     )
     redis_password_file: Path | None = Field(
         None, description="File whose first line is the password of Redis; unset = none."
+    )
+    mapping_file: Path | None = Field(
+        None, description="JSON file that maps the fields of your records to ours; unset = they have our form."
     )
     models: Path = Field(Path("var/models"), description="Directory of model versions.")
     group: str = Field("restock", pattern=r"^[A-Za-z0-9._-]{1,180}$", description="Consumer group that workers share.")
@@ -120,11 +124,21 @@ class Settings(BaseSettings):
             raise ValueError("must not hold a password: put it into a file named by RESTOCK_REDIS_PASSWORD_FILE")
         return value
 
-    @field_validator("redis_password_file")
+    @field_validator("redis_password_file", "mapping_file")
     @classmethod
     def _is_readable(cls, value: Path | None) -> Path | None:
         if value is not None and not (value.is_file() and os.access(value, os.R_OK)):
             raise ValueError(f"{value} is no readable file")
+        return value
+
+    @field_validator("mapping_file")
+    @classmethod
+    def _is_mapping(cls, value: Path | None) -> Path | None:
+        try:
+            if value is not None:
+                loaded(value)
+        except ConfigError as wrong:
+            raise ValueError("; ".join(one.removeprefix("RESTOCK_MAPPING_FILE: ") for one in wrong.problems)) from None
         return value
 
     @model_validator(mode="after")

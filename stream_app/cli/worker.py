@@ -24,6 +24,7 @@ def worker(*, observe: bool) -> None:
     restock, demand and dead-letter. Start as many as the topics have
     partitions; they share them. Settings: `restock config`.
     """
+    from stream_app.doctor.at_start import tell_findings
     from stream_app.worker.collector import collect_less_often
     from stream_app.worker.readiness import Outside
     from stream_app.worker.run import run
@@ -36,7 +37,9 @@ def worker(*, observe: bool) -> None:
     async def work() -> None:
         stop = asyncio.Event()
         _end_on_signals(stop)
+        examining = asyncio.create_task(tell_findings(settings))
         await run(settings, Outside(health, meter, page.address), stop, is_observing=observe)
+        examining.cancel()
 
     collect_less_often()
     with HealthPage(health, meter.registry, settings.metrics_port) as page, _runner() as loop:

@@ -4,6 +4,8 @@ Characters and partition of a key are checked once, when the key is new; then
 it is only compared.
 """
 
+from zlib import crc32
+
 from aiokafka.partitioner import murmur2
 
 from replenishment.keys import StockKey, key_bytes, stock_key
@@ -28,6 +30,16 @@ def partition_of(key: bytes, partitions: int) -> int:
         (2, 0)
     """
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def librdkafka_partition_of(key: bytes, partitions: int) -> int:
+    """Return where the default partitioner of librdkafka's clients (CRC32) puts a key.
+
+    Example:
+        >>> partition_of(b"uk|A", 3), librdkafka_partition_of(b"uk|A", 3)
+        (2, 0)
+    """
+    return crc32(key) % partitions
 
 
 class Admission:
@@ -107,10 +119,12 @@ class Admission:
 
     def _refuse_partition(self, key: bytes, partition: int, faults: Faults) -> None:
         right = partition_of(key, self.partitions)
+        is_crc32 = librdkafka_partition_of(key, self.partitions) == partition
+        hint = "; librdkafka's default (CRC32) put it here: set partitioner=murmur2_random" if is_crc32 else ""
         faults.add(
             Code.WRONG_PARTITION,
             f"the record is in partition {partition}, must be in {right} of {self.partitions}: "
-            "use the default partitioner (murmur2) with the record's key",
+            "use the default partitioner (murmur2) with the record's key" + hint,
         )
 
 

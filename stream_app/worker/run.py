@@ -18,6 +18,7 @@ from stream_app.kafka.outbox import Relay
 from stream_app.kafka.span_reader import SpanReader
 from stream_app.kafka.topics import TopicNames, co_partitioning_problems, committed_offsets, product_counts
 from stream_app.ops.decisions import DecisionLog
+from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.health import Health, Part
 from stream_app.processor import Parts
 from stream_app.settings import Settings
@@ -26,7 +27,7 @@ from stream_app.store.patience import Patience
 from stream_app.store.reader import StateReader
 from stream_app.store.redis_store import RedisStore
 from stream_app.swap import champion_follower
-from stream_app.wire.json_wire import JsonWire
+from stream_app.wire.incoming import incoming_wire
 from stream_app.worker.readiness import Outside, Readiness
 from stream_app.worker.session import SESSION_ENDS_BY, Session, SessionParts
 from stream_app.worker.upkeep import Sources, Upkeep
@@ -164,7 +165,7 @@ async def _serve(
     upkeep = Upkeep(outside, Sources(store, reader, clients.ends, follower), is_observing=is_observing)
     partitions = counts[names.of("orders")]
     await _refuse_lost_state(settings, names, reader, outside, partitions)
-    wire = JsonWire(partitions, settings.max_future_seconds)
+    wire = WatchedWire(incoming_wire(partitions, settings.max_future_seconds, settings.mapping_file), meter)
     relay = Relay(settings.kafka, store, names, counts, meter.published)
     readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
     owner = f"group {settings.group} on topics {settings.topic_prefix}*"

@@ -12,13 +12,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from replenishment.engine.effects import Effects, LineCounts
 from replenishment.engine.progress import Progress
 from replenishment.events import OrderWithheld, Rejection
+from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.metrics import NullMeter, PrometheusMeter
-from stream_app.ports import Outcome
+from stream_app.ports import Outcome, RecordBatch
+from stream_app.topic_reader import Message
+from stream_app.wire.json_wire import JsonWire
 from stream_app.wire.refusals import Code
 from tests.wire.test_outgoing import RESTOCK
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
-LABELS = {"partition", "topic", "outcome", "code", "version", "rung", "le"}
+LABELS = {"partition", "topic", "outcome", "code", "version", "policy", "rung", "le"}
+
+
+REQUESTED = {"policy": "(s,S)", "rung": "champion"}
 
 
 def turn(progress: Progress | None = None, **more: Any) -> Effects:
@@ -49,7 +55,9 @@ def value(meter: PrometheusMeter, name: str, labels: Mapping[str, str] | None = 
 def scripted() -> PrometheusMeter:
     """Return a meter after one moment of each kind."""
     meter = PrometheusMeter(clock=lambda: 1_800_000_000.0)
-    meter.swapped(0, "starter-1", "starter")
+    meter.swapped(0, "lstm-20270101-0123abcd", "starter")
+    meter.applied(0, turn(Progress(8, {"orders": 60, "inventory": 7}, 0)), 0.004)
+    meter.arrived(0, 1_799_999_999_300)
     meter.applied(0, BUSY, 0.004)
     meter.refused(0, Outcome.FENCED)
     meter.swap_failed()
@@ -73,19 +81,28 @@ def scripted() -> PrometheusMeter:
         ("restock_rejected_records_total", {"code": "undecodable"}, 0),
         ("restock_unknown_request_answers_total", {}, 4),
         ("restock_lost_sales_units_total", {}, 11),
-        ("restock_turns_total", {"outcome": "applied"}, 1),
+        ("restock_turns_total", {"outcome": "applied"}, 2),
         ("restock_turns_total", {"outcome": "fenced"}, 1),
         ("restock_turns_total", {"outcome": "regressed"}, 0),
-        ("restock_apply_seconds_count", {}, 1),
-        ("restock_apply_seconds_sum", {}, 0.004),
-        ("restock_apply_seconds_bucket", {"le": "0.005"}, 1),
+        ("restock_apply_seconds_count", {}, 2),
+        ("restock_apply_seconds_sum", {}, 0.008),
+        ("restock_apply_seconds_bucket", {"le": "0.005"}, 2),
         ("restock_apply_seconds_bucket", {"le": "0.0025"}, 0),
-        ("restock_requests_total", {}, 2),
+        ("restock_freshness_seconds_count", {}, 1),
+        ("restock_freshness_seconds_bucket", {"le": "1.0"}, 1),
+        ("restock_freshness_seconds_bucket", {"le": "0.5"}, 0),
+        ("restock_turn_records_count", {}, 1),
+        ("restock_turn_records_sum", {}, 50),
+        ("restock_requests_total", {"policy": "(s,S)", "rung": "champion"}, 2),
+        ("restock_requests_total", {"policy": "(R,S)", "rung": "moving_average"}, 0),
         ("restock_requested_units_total", {}, 48),
         ("restock_withheld_requests_total", {}, 1),
         ("restock_buckets_closed_total", {}, 2),
         ("restock_published_records_total", {}, 3),
         ("restock_model_swaps_total", {}, 0),
+        ("restock_partitions_released_total", {}, 0),
+        ("restock_outbox_settled_timestamp_seconds", {"partition": "0"}, 1_800_000_000),
+        ("restock_model_data_until_timestamp_seconds", {"partition": "0"}, 1_798_761_600),
         ("restock_model_swap_failures_total", {}, 1),
         ("restock_watermark_timestamp_seconds", {"partition": "0"}, 1_700_000_000_000),
         ("restock_event_clock_timestamp_seconds", {"partition": "0"}, 1_700_000_003_600),
@@ -98,7 +115,7 @@ def scripted() -> PrometheusMeter:
         ("restock_position_offset", {"topic": "orders", "partition": "0"}, 110),
         ("restock_position_offset", {"topic": "inventory", "partition": "0"}, 7),
         ("restock_lag_records", {"topic": "orders", "partition": "0"}, 77),
-        ("restock_champion_info", {"partition": "0", "version": "starter-1", "rung": "starter"}, 1),
+        ("restock_champion_info", {"partition": "0", "version": "lstm-20270101-0123abcd", "rung": "starter"}, 1),
     ],
 )
 def test_each_moment_shows(name: str, labels: dict[str, str], expected: float) -> None:
@@ -138,11 +155,33 @@ def test_a_released_partition_leaves_no_gauge_behind_and_keeps_its_counts() -> N
     meter = scripted()
     meter.released(0)
     meter.released(1)
-    assert value(meter, "restock_requests_total") == 2
+    assert value(meter, "restock_requests_total", REQUESTED) == 2
     text = generate_latest(meter.registry).decode()
     assert 'partition="0"' not in text
     meter.swapped(0, "b", "champion")
     assert value(meter, "restock_model_swaps_total") == 0, "the first version after an assignment is no swap"
+
+
+def test_time_without_records_and_terms_are_no_late_records() -> None:
+    meter = PrometheusMeter(clock=lambda: 1_000.0)
+    wire = WatchedWire(JsonWire(1, None), meter)
+    old = [Message(0, 0, 1, b"uk|A", b"{}")]
+    for batch in (None, RecordBatch("catalog", "catalog", 0, 0, 1, old), RecordBatch("orders", "orders", 0, 0, 1, [])):
+        wire.encode(0, turn(), batch)
+        meter.applied(0, turn(), 0.1)
+    assert value(meter, "restock_freshness_seconds_count") == 0
+    fetched = RecordBatch(
+        "orders", "orders", 0, 0, 2, [Message(0, 0, 997_000, b"", b""), Message(0, 1, 999_000, b"", b"")]
+    )
+    wire.encode(0, turn(), fetched)
+    meter.applied(0, turn(), 0.1)
+    assert value(meter, "restock_freshness_seconds_sum") == 3.0
+
+
+def test_a_version_without_a_date_has_no_age() -> None:
+    meter = scripted()
+    meter.swapped(0, "moving-average", "moving_average")
+    assert value(meter, "restock_model_data_until_timestamp_seconds", {"partition": "0"}) is None
 
 
 def test_every_code_and_answer_is_there_before_it_happens() -> None:
@@ -168,8 +207,8 @@ def test_the_reference_lists_exactly_the_metrics_there_are() -> None:
 
 def test_two_meters_do_not_share_a_registry() -> None:
     one, other = scripted(), PrometheusMeter()
-    assert value(one, "restock_requests_total") == 2
-    assert value(other, "restock_requests_total") == 0
+    assert value(one, "restock_requests_total", REQUESTED) == 2
+    assert value(other, "restock_requests_total", REQUESTED) == 0
 
 
 def test_a_meter_that_nobody_looks_at_takes_every_moment() -> None:

@@ -1,0 +1,38 @@
+"""A warehouse that takes each request once: `python warehouse.py HOST:PORT TOPIC DATABASE`. Needs kafka-python only.
+
+A request may come more than once, always with the same `restock_id` and `revision`. Here a picking list in SQLite is
+the memory: the row is the deduplication. Offsets are committed after the row, so a crash repeats, never loses.
+"""
+
+import json
+import sqlite3
+import sys
+
+from kafka import KafkaConsumer
+
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS picks (restock_id, revision, location, sku, quantity, UNIQUE (restock_id, revision))"
+)
+
+
+def take(database: sqlite3.Connection, request: dict[str, object]) -> bool:
+    """Put a request on the list; return whether it was new."""
+    row = [request[name] for name in ("restock_id", "revision", "location", "sku", "quantity")]
+    with database:  # one transaction: add what else the request must do here
+        return database.execute("INSERT OR IGNORE INTO picks VALUES (?, ?, ?, ?, ?)", row).rowcount == 1
+
+
+def main(bootstrap: str, topic: str, file: str) -> None:
+    """Read requests for ever."""
+    database = sqlite3.connect(file)
+    database.execute(TABLE)
+    reading = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "session_timeout_ms": 6_000}
+    consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id="warehouse", **reading)
+    for record in consumer:
+        request = json.loads(record.value)
+        print("new" if take(database, request) else "repeated", request["restock_id"], flush=True)
+        consumer.commit()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

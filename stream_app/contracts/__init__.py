@@ -1,0 +1,1 @@
+"""Contracts for others, generated from the code: JSON Schemas of the topics and an AsyncAPI document."""

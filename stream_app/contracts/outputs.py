@@ -1,0 +1,57 @@
+"""Schemas of what the product writes: restock and demand, as msgspec knows them."""
+
+from typing import Any
+
+import msgspec
+
+from replenishment.events import Evidence
+from stream_app.contracts.recorder import Schema
+from stream_app.wire.outgoing import DEMAND_SCHEMA, _Demand, _Restock
+
+TIME = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+    "description": "RFC 3339 UTC with milliseconds",
+}
+ADDED_LATER = frozenset(
+    {"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units"}
+)
+"""Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""
+UUID = {"type": "string", "format": "uuid"}
+
+
+def restock() -> Schema:
+    """Return the schema of ``restock``."""
+    schema = _object(_Restock, "restock", "A request to replenish one stock key; keep the restock_ids you have seen.")
+    properties = schema["properties"]
+    properties |= {"needed_by": TIME, "decided_at": TIME, "restock_id": UUID, "evidence": _evidence()}
+    properties["quantity"]["minimum"] = properties["revision"]["minimum"] = 1
+    return schema
+
+
+def _evidence() -> Schema:
+    schema = _object(Evidence, "evidence", "Why this quantity; enough to compute it again.")
+    schema["properties"]["forecast_origin"] = TIME
+    return schema
+
+
+def demand() -> Schema:
+    """Return the schema of ``demand``."""
+    text = "Demand of one bucket for a chunk of stock keys; columns of one length."
+    schema = _object(_Demand, "demand", text)
+    properties = schema["properties"]
+    properties |= {"bucket_start": TIME, "schema": {"const": DEMAND_SCHEMA}, "kind": {"enum": ["closed", "correction"]}}
+    return schema
+
+
+def _object(kind: Any, title: str, text: str) -> Schema:
+    (_, components) = msgspec.json.schema_components([kind], ref_template="#/definitions/{name}")
+    schema: Schema = components[kind.__name__]
+    return {
+        "title": title,
+        "description": text,
+        "type": "object",
+        "required": [name for name in schema["required"] if name not in ADDED_LATER],
+        "properties": schema["properties"],
+    }

@@ -1,0 +1,1 @@
+"""Looks over everything a worker depends on, changes nothing, and says what to do: ``restock doctor``."""

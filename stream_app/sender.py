@@ -1,0 +1,80 @@
+"""Sends records to given partitions in order, idempotently, and knows what was acknowledged."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from stream_app.errors import RestockError, Unavailable
+
+ANSWER_MS = 10_000
+DELIVERY_MS = 60_000
+CLOSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record and the partition it goes to."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends; made by ``sending``. A partition gets its records in the order they were sent."""
+
+    _producer: Any = field(repr=False)
+    _unconfirmed: list[Any] = field(default_factory=list, repr=False)
+
+    def send(self, topic: str, record: Outgoing) -> None:
+        """Hand a record to the client."""
+        future = self._producer.send(
+            topic, key=record.key, value=record.value, headers=list(record.headers), partition=record.partition
+        )
+        self._unconfirmed.append(future)
+
+    def confirm(self) -> None:
+        """Return once all replicas have all records sent so far."""
+        for future in self._unconfirmed:
+            future.get(timeout=DELIVERY_MS / 1000)
+        self._unconfirmed.clear()
+
+
+@contextmanager
+def sending(bootstrap: str) -> Iterator[Sender]:
+    """Send for as long as the context is open; all is confirmed at its orderly end.
+
+    Raises:
+        Unavailable: If Kafka does not answer or does not take a record in time.
+        RestockError: If the broker refuses a record.
+    """
+    try:
+        producer = KafkaProducer(
+            bootstrap_servers=bootstrap.split(","),
+            acks="all",
+            enable_idempotence=True,
+            allow_auto_create_topics=False,
+            linger_ms=20,
+            bootstrap_timeout_ms=ANSWER_MS,
+            max_block_ms=ANSWER_MS,
+            delivery_timeout_ms=DELIVERY_MS,
+        )
+    except (KafkaError, OSError) as wrong:
+        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+    try:
+        sender = Sender(producer)
+        yield sender
+        sender.confirm()
+    except KafkaError as wrong:
+        if wrong.retriable:
+            raise Unavailable(f"Kafka at {bootstrap} took not all records ({wrong}): run the command again") from wrong
+        raise RestockError(f"Kafka at {bootstrap} refused a record: {wrong}") from wrong
+    finally:
+        with suppress(KafkaError):
+            producer.close(CLOSE_SECONDS)

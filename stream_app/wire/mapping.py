@@ -1,0 +1,220 @@
+"""Field mapping: how an order system's own records become ours, by a file of paths, constants and tables.
+
+Compiled once to tuples of keys; no expressions are evaluated. What a rule
+does not understand it passes on, so that the decoder refuses it with its
+usual codes. Format: docs/how-to/map-fields.md.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from stream_app.errors import ConfigError
+
+MappedRole: TypeAlias = Literal["orders", "inventory"]
+TimeForm: TypeAlias = Literal[
+    "rfc_3339", "epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds", "utc_text"
+]
+FIELDS: Mapping[MappedRole, tuple[str, ...]] = {
+    "orders": ("type", "order_id", "line", "location", "sku", "quantity", "event_time", "price", "placed_at"),
+    "inventory": (
+        *("type", "event_id", "location", "sku", "event_time", "on_hand", "delta", "reason", "quantity"),
+        *("restock_id", "final", "expected_at"),
+    ),
+}
+TIMES = frozenset({"event_time", "placed_at", "expected_at"})
+TEXTS = frozenset({"type", "order_id", "event_id", "restock_id", "location", "sku", "reason"})
+_PATH = re.compile(r"\$((\.[A-Za-z_][A-Za-z0-9_-]*)|(\['[^']+'\])|(\[[0-9]{1,6}\]))+")
+_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\['([^']+)'\]|\[([0-9]+)\]")
+_UNITS_PER_SECOND: Mapping[TimeForm, int] = {
+    "epoch_seconds": 1,
+    "epoch_milliseconds": 1_000,
+    "epoch_microseconds": 1_000_000,
+    "epoch_nanoseconds": 1_000_000_000,
+}
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"kind": "as"}):
+    """Where one field comes from: a path or a constant; ``time``, ``as`` and ``values`` say how it is read."""
+
+    path: str | None = None
+    constant: str | int | float | bool | None = None
+    time: TimeForm | None = None
+    kind: Literal["text", "number"] | None = None
+    values: dict[str, str] | None = None
+
+
+class MappingFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules by field, for each of the topics that can be mapped; a text is a rule of this path only."""
+
+    orders: dict[str, Rule | str] | None = None
+    inventory: dict[str, Rule | str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """One compiled rule; ``source`` is what people are told."""
+
+    name: str
+    source: str
+    steps: tuple[str | int, ...]
+    constant: Any
+    conversions: tuple[Callable[[Any], Any], ...]
+
+    def read(self, event: Any) -> Any:
+        """Return the field of an event; None = absent."""
+        if self.constant is not None:
+            return self.constant
+        value = event
+        for step in self.steps:
+            if isinstance(step, str):
+                value = value.get(step) if isinstance(value, dict) else None
+            else:
+                value = value[step] if isinstance(value, list) and step < len(value) else None
+            if value is None:
+                return None
+        for convert in self.conversions:
+            value = convert(value)
+        return value
+
+
+Rules: TypeAlias = Sequence[FieldRule]
+
+
+def loaded(file: Path) -> Mapping[MappedRole, Rules]:
+    """Return the rules of a mapping file by topic.
+
+    Raises:
+        ConfigError: Lists everything that is wrong with it.
+    """
+    try:
+        content = msgspec.json.decode(file.read_bytes(), type=MappingFile)
+    except (OSError, ValueError) as wrong:
+        raise ConfigError(
+            [f"RESTOCK_MAPPING_FILE: {file} is no mapping: {wrong}; see docs/how-to/map-fields.md"]
+        ) from wrong
+    given: dict[MappedRole, dict[str, Rule | str] | None] = {"orders": content.orders, "inventory": content.inventory}
+    problems = [
+        f"RESTOCK_MAPPING_FILE: {file}: {role}.{name}: {problem}"
+        for role, rules in given.items()
+        for name, rule in (rules or {}).items()
+        if (problem := _problem(role, name, _whole(rule)))
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return {
+        role: tuple(_compiled(name, _whole(rule)) for name, rule in rules.items())
+        for role, rules in given.items()
+        if rules
+    }
+
+
+def compiled(rules: Mapping[str, Any]) -> Rules:
+    """Return rules given as a mapping file would hold them.
+
+    Raises:
+        ValueError: If one is no rule.
+    """
+    read = msgspec.convert(dict(rules), dict[str, Rule | str])
+    return tuple(_compiled(name, _whole(rule)) for name, rule in read.items())
+
+
+def mapped(rules: Rules, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event in our fields; what is not mapped is left out.
+
+    Example:
+        >>> rule = _compiled("sku", Rule(path="$.lines[0].article"))
+        >>> mapped([rule], {"lines": [{"article": 85123}]}), mapped([rule], {"lines": []})
+        ({'sku': '85123'}, {})
+    """
+    return {rule.name: value for rule in rules if (value := rule.read(event)) is not None}
+
+
+def _whole(rule: Rule | str) -> Rule:
+    return Rule(path=rule) if isinstance(rule, str) else rule
+
+
+def _problem(role: MappedRole, name: str, rule: Rule) -> str:
+    if name not in FIELDS[role]:
+        return f"no field of {role}; it may be {', '.join(FIELDS[role])}"
+    if (rule.path is None) == (rule.constant is None):
+        return "give either a path or a constant"
+    if rule.path is not None and not _PATH.fullmatch(rule.path):
+        return f"{rule.path!r} is no path; write $.order.lines[0].sku or $['order-no']"
+    if rule.time is not None and name not in TIMES:
+        return f"a time form is for {', '.join(sorted(TIMES))} only"
+    return ""
+
+
+def _compiled(name: str, rule: Rule) -> FieldRule:
+    steps = tuple(
+        int(index) if index else plain or quoted for plain, quoted, index in _STEP.findall((rule.path or "")[1:])
+    )
+    source = rule.path or f"the constant {rule.constant!r}"
+    return FieldRule(name, source, steps, rule.constant, tuple(_conversions(name, rule)))
+
+
+def _conversions(name: str, rule: Rule) -> Sequence[Callable[[Any], Any]]:
+    found: list[Callable[[Any], Any]] = []
+    if rule.values is not None:
+        table = rule.values
+        found.append(lambda value: table.get(value, value) if isinstance(value, str) else value)
+    if rule.time == "utc_text":
+        found.append(_utc)
+    elif rule.time is not None and rule.time in _UNITS_PER_SECOND:
+        units = _UNITS_PER_SECOND[rule.time]
+        found.append(lambda value: _milliseconds(value, units))
+    if rule.kind == "number":
+        found.append(_number)
+    elif rule.kind == "text" or name in TEXTS:
+        found.append(_text)
+    return found
+
+
+def _utc(value: Any) -> Any:
+    """Return a text without an offset as one in UTC.
+
+    Example:
+        >>> _utc("2026-01-31 08:00:00"), _utc(3)
+        ('2026-01-31T08:00:00Z', 3)
+    """
+    return value.replace(" ", "T") + "Z" if isinstance(value, str) else value
+
+
+def _milliseconds(value: Any, units: int) -> Any:
+    """Return a time counted in parts of a second in milliseconds, finer parts cut off.
+
+    Example:
+        >>> _milliseconds(1769846400.25, 1), _milliseconds("1769846400250999", 1_000_000), _milliseconds("soon", 1)
+        (1769846400250, 1769846400250, 'soon')
+    """
+    number = _number(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return value
+    try:
+        return number * 1000 // units if isinstance(number, int) else int(number * 1000 // units)
+    except (ValueError, OverflowError):
+        return value
+
+
+def _number(value: Any) -> Any:
+    """Return a text that is a number as one.
+
+    Example:
+        >>> _number("3"), _number("2.50"), _number("three"), _number("nan")
+        (3, 2.5, 'three', 'nan')
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value, type=int | float)
+    except ValueError:
+        return value
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
