@@ -5,7 +5,7 @@ its context, as a worker warms a version from its window. Demand is read off
 its curves as the engine reads it (`replenishment.quantiles`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -60,10 +60,15 @@ def forecasts(forecaster: Forecaster, history: DemandHistory, origins: Origins) 
             yield column + 1, forecast.quantiles
 
 
-def lead_forecasts(forecaster: Forecaster, history: DemandHistory, origins: Origins) -> LeadForecasts:
+def lead_forecasts(
+    forecaster: Forecaster,
+    history: DemandHistory,
+    origins: Origins,
+    stage: Callable[[float, float], None] | None = None,
+) -> LeadForecasts:
     """Return what a forecaster says at each origin of the demand over each lead, seeing earlier buckets only.
 
-    Keys that are not born at an origin have no forecast there.
+    Keys that are not born at an origin have no forecast there. ``stage`` is told of origins done.
     """
     sizes = (len(history.keys), len(origins.columns), len(origins.leads))
     quantiles = np.full((*sizes, len(TABLE_LEVELS)), np.nan, dtype=np.float32)
@@ -75,6 +80,8 @@ def lead_forecasts(forecaster: Forecaster, history: DemandHistory, origins: Orig
             mean[:known, place, lead_place] = curve.mean()
             for column, level in enumerate(TABLE_LEVELS):
                 quantiles[:known, place, lead_place, column] = curve.quantile(np.full(known, level))
+        if stage is not None:
+            stage(place + 1, len(origins.columns))
     return LeadForecasts(quantiles, mean)
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from model_store.training.history import DemandHistory
-from replenishment.arrays import Bools, Float32s, Float64s
+from replenishment.arrays import Bools, Float32s, Float64s, Int64s
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 """Levels that scores are means over."""
@@ -116,7 +116,7 @@ class LeadForecasts:
         """Whether there is a forecast, (K, O, L)."""
         return np.asarray(np.isfinite(self.quantiles).all(axis=-1) & np.isfinite(self.mean))
 
-    def of_rows(self, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> "LeadForecasts":
+    def of_rows(self, rows: Int64s) -> "LeadForecasts":
         """Return the forecasts of rows (N,), none where a row is -1."""
         quantiles, mean = self.quantiles[rows], self.mean[rows]
         quantiles[rows < 0], mean[rows < 0] = np.nan, np.nan
