@@ -19,8 +19,8 @@ from model_store.training.gate import Verdict, verdict
 from model_store.training.history import DemandHistory
 from model_store.training.plan import DEFAULT_EPOCHS, RunPlan, created_by
 from model_store.training.progress import Reporter
-from model_store.training.sufficiency import require_enough
-from model_store.training.trainers import TRAINERS
+from model_store.training.sufficiency import require_enough, require_long
+from model_store.training.trainers import TRAINERS, is_learned
 from model_store.versions import Versions
 from replenishment.forecaster import Forecaster
 
@@ -87,7 +87,7 @@ def train(
     """
     begun, champion = clock(), _champion(versions)
     origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
-    require_enough(history, origins)
+    require_enough(history, origins) if is_learned(plan.kind) else require_long(history, origins)
     incumbents = [*incumbent_of(history, versions, reporter), fallback(history.width)]
     scores, slowest_seconds = _scored(incumbents, history, origins, reporter, clock)
     # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.

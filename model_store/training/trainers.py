@@ -25,6 +25,15 @@ def _learned(learnt: DemandHistory, plan: RunPlan, reporter: Reporter, clock: Cl
 
 
 TRAINERS: Mapping[str, Trainer] = {
+    "exponential_smoothing": classical.exponential_smoothing,
     "lstm": _learned,
     "moving_average": classical.moving_average,
+    "seasonal_least_squares": classical.seasonal_least_squares,
+    "seasonal_naive": classical.seasonal_naive,
+    "tsb": classical.tsb,
 }
+
+
+def is_learned(name: str) -> bool:
+    """Return whether a model is a net, which needs many keys to learn from."""
+    return TRAINERS[name] is _learned

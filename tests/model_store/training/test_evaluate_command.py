@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,11 @@ def test_table_of_forecasts_has_the_documented_columns_and_never_crosses(evaluat
     }
     assert set(LEVELS) <= set(forecasts["level"].unique())
     surfaces = forecasts.sort("level").group_by("sku", "origin", "lead").agg("value")["value"].to_list()
-    assert all(all(a <= b for a, b in zip(one, one[1:], strict=False)) and one[0] >= 0 for one in surfaces)
+    assert all(all(a <= b for a, b in pairwise(one)) and one[0] >= 0 for one in surfaces)
 
 
 def test_weeks_begin_at_the_first_origin(evaluated: Callable[..., Any]) -> None:
-    # Ten units on each Wednesday at 00:00 and on the Tuesday after at 23:59: both are in a week that begins on Wednesday.
+    # Ten units on each Wednesday at 00:00 and on the Tuesday after at 23:59: one week, if it begins on Wednesday.
     wednesday = datetime(2010, 10, 6, tzinfo=UTC)
     rows: list[Row] = []
     for week in range(40):
@@ -252,7 +253,12 @@ LINES = days("a", [4] * 130)
         (LINES[:5], ["--first-origin", "2011-01-05"], 1, "too little history: .*5 buckets"),
         (LINES, ["--models", "lstm"], 1, "lstm: there is one stock key before 2011-04-13.*Read more SKUs"),
         ([row | {"quantity": 0} for row in LINES], [], 1, "130 of 130 rows are wrong: row 1: quantity is 0"),
-        ([{**LINES[0], "quantity": float("nan")}, *LINES[1:]], [], 1, "1 of 130 rows are wrong: row 1: quantity is nan"),
+        (
+            [{**LINES[0], "quantity": float("nan")}, *LINES[1:]],
+            [],
+            1,
+            "1 of 130 rows are wrong: row 1: quantity is nan",
+        ),
         ([{"sku": "a", "units": 3}], [], 1, "has no column quantity, event_time; it has sku, units"),
         ([row | {"quantity": -4} for row in LINES], [], 1, "no line that orders anything"),
     ],
