@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from model_store.training.backtest import Backtest, Protocol
     from model_store.training.comparison import Candidate
     from model_store.training.progress import Reporter
+    from model_store.training.trainers import Trainer
     from replenishment.buckets import BucketWidth
 
 STARTER, CHAMPION, TEXTBOOK = "starter", "champion", "moving_average"
@@ -232,21 +233,31 @@ def _candidates(
 ) -> "dict[str, Candidate]":
     from model_store.training.comparison import fitted_candidate
     from model_store.training.plan import RunPlan, grid_for
-    from model_store.training.trainers import TRAINERS
 
     grid = grid_for(backtest.origins.leads)
     candidates: dict[str, Candidate] = {}
     for name in names:
-        if name in TRAINERS:
-            candidates[name] = fitted_candidate(RunPlan(kind=name, grid=grid, **options), refits=refits)
+        trainer = _trainer(name)
+        if trainer is not None:
+            candidates[name] = fitted_candidate(trainer, RunPlan(kind=name, grid=grid, **options), refits=refits)
         else:
-            candidates[name] = _version(name, store, backtest, tuple(TRAINERS))
+            candidates[name] = _version(name, store, backtest)
     return candidates
 
 
-def _version(name: str, store: Path, backtest: "Backtest", models: tuple[str, ...]) -> "Candidate":
+def _trainer(name: str) -> "Trainer | None":
+    from model_store.training.trainers import trainer_of
+
+    try:
+        return trainer_of(name)
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {error}") from error
+
+
+def _version(name: str, store: Path, backtest: "Backtest") -> "Candidate":
     from model_store import artifact
     from model_store.training.comparison import version_candidate
+    from model_store.training.trainers import known_models
     from model_store.versions import Versions
 
     def begins_at(column: int) -> int:
@@ -259,6 +270,8 @@ def _version(name: str, store: Path, backtest: "Backtest", models: tuple[str, ..
     if chosen is None:
         raise click.UsageError(f"there is no champion in {store}; promote a version: model-store promote")
     if not artifact.VERSION_ID.fullmatch(chosen):
-        known = ", ".join((*sorted(models), STARTER, CHAMPION))
-        raise click.UsageError(f"{name!r} is no model and no version. Models are {known}; versions: model-store list")
+        raise click.UsageError(
+            f"{name!r} is no model and no version. Models are {known_models()}; versions are {STARTER}, {CHAMPION} "
+            "and what model-store list shows"
+        )
     return version_candidate(versions.read(chosen), begins_at)

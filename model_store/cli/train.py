@@ -107,10 +107,14 @@ def starter(orders: Path, into: Path, seed: int, json_file: str | None) -> None:
 
 
 def _require_known(kind: str) -> None:
-    from model_store.training.trainers import TRAINERS
+    from model_store.training.trainers import known_models, trainer_of
 
-    if kind not in TRAINERS:
-        raise click.UsageError(f"{kind!r} cannot be trained; --kind is one of {', '.join(sorted(TRAINERS))}")
+    try:
+        is_known = trainer_of(kind) is not None
+    except ValueError as error:
+        raise click.UsageError(f"{kind}: {error}") from error
+    if not is_known:
+        raise click.UsageError(f"{kind!r} cannot be trained; --kind is one of {known_models()}")
 
 
 def _show(summary: "Summary", json_file: str | None) -> None:

@@ -37,8 +37,11 @@ def _by_spec(build: Callable[[str, ModelSpec], Forecaster]) -> Kind:
 
 
 KINDS: Mapping[str, Kind] = {
+    "average": Kind(_learned, frozenset({STEP_GRAPH})),
+    "cnn": Kind(_learned, frozenset({STEP_GRAPH})),
     "exponential_smoothing": _by_spec(ExponentialSmoothing),
     "lstm": Kind(_learned, frozenset({STEP_GRAPH})),
+    "mlp": Kind(_learned, frozenset({STEP_GRAPH})),
     "moving_average": _by_spec(MovingAverage),
     "seasonal_least_squares": _by_spec(seasonal_least_squares.build),
     "seasonal_naive": _by_spec(seasonal_naive.build),

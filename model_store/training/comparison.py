@@ -1,7 +1,7 @@
 """Several models on one backtest: each fitted once before the first origin, advanced, and scored like the others.
 
-A model is a name of `trainers.TRAINERS` (fitted here), or a version that
-exists. One that cannot be fitted is left out with its reason; the others go on.
+A model is fitted here by one of `trainers`, or is a version that exists. One
+that cannot be fitted is left out with its reason; the others go on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from model_store.training.history import DemandHistory
 from model_store.training.plan import Clock, RunPlan
 from model_store.training.progress import Reporter
 from model_store.training.scoring import Actuals, LeadForecasts, actuals_of
-from model_store.training.trainers import TRAINERS
+from model_store.training.trainers import Trainer
 from replenishment.forecaster import Forecaster
 
 
@@ -95,20 +95,22 @@ def compare(backtest: Backtest, candidates: Mapping[str, Candidate], reporter: R
     return Comparing(backtest, actuals_of(backtest.actual, backtest.origins), forecasts, efforts, failed, tuple(seen))
 
 
-def fitted_candidate(plan: RunPlan, *, refits: bool = False) -> Candidate:
-    """Return what fits the model ``plan.kind`` before the first origin, or with ``refits`` before each."""
+def fitted_candidate(trainer: Trainer, plan: RunPlan, *, refits: bool = False) -> Candidate:
+    """Return what fits a model before the first origin, or with ``refits`` before each."""
 
     def rolled(seen: DemandHistory, origins: Origins, reporter: Reporter, clock: Clock) -> Rolled:
         parts = [Origins((column,), origins.leads) for column in origins.columns] if refits else [origins]
-        return joined([_fitted_once(plan, seen, part, reporter, clock) for part in parts])
+        return joined([_fitted_once(trainer, plan, seen, part, reporter=reporter, clock=clock) for part in parts])
 
     return rolled
 
 
-def _fitted_once(plan: RunPlan, seen: DemandHistory, origins: Origins, reporter: Reporter, clock: Clock) -> Rolled:
+def _fitted_once(
+    trainer: Trainer, plan: RunPlan, seen: DemandHistory, origins: Origins, *, reporter: Reporter, clock: Clock
+) -> Rolled:
     begun = clock()
     learnt = seen.until(origins.columns[0])
-    forecaster = TRAINERS[plan.kind](learnt, plan, reporter, clock, float("inf")).draft.forecaster()
+    forecaster = trainer(learnt, plan, reporter, clock, float("inf")).draft.forecaster()
     fit_seconds, stage = clock() - begun, reporter.stage(f"evaluating {plan.kind}")
     return _rolled(forecaster, seen, origins, stage=stage, clock=clock, fit_seconds=fit_seconds)
 

@@ -20,7 +20,7 @@ from model_store.training.history import DemandHistory
 from model_store.training.plan import DEFAULT_EPOCHS, RunPlan, created_by
 from model_store.training.progress import Reporter
 from model_store.training.sufficiency import require_enough, require_long
-from model_store.training.trainers import TRAINERS, is_learned
+from model_store.training.trainers import Learned, known_models, trainer_of
 from model_store.versions import Versions
 from replenishment.forecaster import Forecaster
 
@@ -87,12 +87,15 @@ def train(
     """
     begun, champion = clock(), _champion(versions)
     origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
-    require_enough(history, origins) if is_learned(plan.kind) else require_long(history, origins)
+    trainer = trainer_of(plan.kind)
+    if trainer is None:
+        raise ValueError(f"{plan.kind!r} is none of {known_models()}")
+    require_enough(history, origins) if isinstance(trainer, Learned) else require_long(history, origins)
     incumbents = [*incumbent_of(history, versions, reporter), fallback(history.width)]
     scores, slowest_seconds = _scored(incumbents, history, origins, reporter, clock)
     # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.
     fit_by = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds
-    trained = TRAINERS[plan.kind](history.until(origins.columns[0]), plan, reporter, clock, fit_by)
+    trained = trainer(history.until(origins.columns[0]), plan, reporter, clock, fit_by)
     challenger, _ = _scored([trained.draft.forecaster()], history, origins, reporter, clock)
     decided = _of_same_champion(verdict(challenger["draft"], scores), champion, _champion(versions))
     metrics = _metrics(challenger["draft"], scores[incumbents[-1].version])

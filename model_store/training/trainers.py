@@ -6,9 +6,11 @@ loaded when the first of them is asked for.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from model_store.training import classical
 from model_store.training.history import DemandHistory
+from model_store.training.nets import AVERAGED, PRESETS, Net
 from model_store.training.plan import Clock, RunPlan, Trained
 from model_store.training.progress import Reporter
 from model_store.training.sufficiency import require_learnable
@@ -17,23 +19,54 @@ Trainer = Callable[[DemandHistory, RunPlan, Reporter, Clock, float], Trained]
 """Makes a version of a history; the last argument is the instant of the clock by which a long fit should end."""
 
 
-def _learned(learnt: DemandHistory, plan: RunPlan, reporter: Reporter, clock: Clock, fit_by: float) -> Trained:
-    require_learnable(learnt, plan.wanted_grid.horizons_buckets[-1])
-    from model_store.training.learned import fitted  # noqa: PLC0415 - loads TensorFlow
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Trainer of nets: their kind, and their shapes; quantiles of several are averaged."""
 
-    return fitted(learnt, plan, reporter, clock=clock, fit_by=fit_by)
+    kind: str
+    nets: tuple[Net, ...]
+
+    def __call__(
+        self, learnt: DemandHistory, plan: RunPlan, reporter: Reporter, clock: Clock, fit_by: float
+    ) -> Trained:
+        """Fit the nets.
+
+        Raises:
+            UnusableHistory: If there is too little to learn from.
+            TrainingFailed: If the run diverged or the exported graph is not the nets.
+        """
+        require_learnable(learnt, plan.wanted_grid.horizons_buckets[-1])
+        from model_store.training.learned import fitted  # noqa: PLC0415 - loads TensorFlow
+
+        return fitted(learnt, plan, reporter, kind=self.kind, nets=self.nets, clock=clock, fit_by=fit_by)
 
 
 TRAINERS: Mapping[str, Trainer] = {
+    "average": Learned("average", tuple(PRESETS[name] for name in AVERAGED)),
     "exponential_smoothing": classical.exponential_smoothing,
-    "lstm": _learned,
     "moving_average": classical.moving_average,
     "seasonal_least_squares": classical.seasonal_least_squares,
     "seasonal_naive": classical.seasonal_naive,
     "tsb": classical.tsb,
+    **{name: Learned(net.core, (net,)) for name, net in PRESETS.items()},
 }
+"""What has a name of its own; see `trainer_of` for nets of other sizes."""
 
 
-def is_learned(name: str) -> bool:
-    """Return whether a model is a net, which needs many keys to learn from."""
-    return TRAINERS[name] is _learned
+def trainer_of(name: str) -> Trainer | None:
+    """Return what fits the model of a name, or None if there is none.
+
+    Besides `TRAINERS` there are nets by size: ``lstm_2x50`` is two layers of 50 units, ``cnn_6x32``, ``mlp_2x128``.
+
+    Raises:
+        ValueError: If a size is out of range.
+    """
+    if name in TRAINERS:
+        return TRAINERS[name]
+    net = Net.named(name)
+    return None if net is None else Learned(net.core, (net,))
+
+
+def known_models() -> str:
+    """Return the names for a message."""
+    return f"{', '.join(sorted(TRAINERS))}, or a net by size such as lstm_2x128"

@@ -247,6 +247,7 @@ LINES = days("a", [4] * 130)
     ("rows", "options", "code", "message"),
     [
         (LINES, ["--models", "prophet"], 2, "'prophet' is no model and no version. Models are .*moving_average"),
+        (LINES, ["--models", "lstm_99x8"], 2, "lstm_99x8: a net has 1 to 16 layers"),
         (LINES, ["--leads", "7,x"], 2, "no list of leads"),
         (LINES, ["--first-origin", "2011-01-03"], 1, "nothing is known before the first origin.*2011-01-04"),
         (LINES, ["--first-origin", "2011-05-12"], 1, "no origin has a whole lead of 7 .*2011-05-06 or earlier"),
