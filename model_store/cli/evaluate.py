@@ -232,13 +232,16 @@ def _candidates(
     names: tuple[str, ...], store: Path, backtest: "Backtest", options: dict[str, Any], *, refits: bool
 ) -> "dict[str, Candidate]":
     from model_store.training.comparison import fitted_candidate
+    from model_store.training.peer_lightgbm import NAME, LightgbmPeer
     from model_store.training.plan import RunPlan, grid_for
 
     grid = grid_for(backtest.origins.leads)
     candidates: dict[str, Candidate] = {}
     for name in names:
         trainer = _trainer(name)
-        if trainer is not None:
+        if name == NAME:
+            candidates[name] = LightgbmPeer(options["seed"])
+        elif trainer is not None:
             candidates[name] = fitted_candidate(trainer, RunPlan(kind=name, grid=grid, **options), refits=refits)
         else:
             candidates[name] = _version(name, store, backtest)
