@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TRAINING_COMMANDS = {
     "evaluate": "model_store.cli.evaluate",
+    "report": "model_store.cli.report",
     "starter": "model_store.cli.train",
     "train": "model_store.cli.train",
 }

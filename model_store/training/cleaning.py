@@ -106,16 +106,15 @@ def _is_repeated(lines: pl.DataFrame) -> pl.Expr:
 def _netted(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the lines taken back, and all lines with those at zero and without what took them back.
 
-    The nth return of an amount takes back the nth line of it. Where the file
-    names customers, a return without one takes nothing back.
+    The nth return of an amount takes back the nth line of it; lines without a
+    customer count as those of one.
     """
     is_placed, is_back = pl.col("type") == PLACED, (pl.col("type") == PLACED) & (pl.col("quantity") < 0)
     if not lines.select(is_back.any()).item():
         return lines.clear(), lines
-    who = pl.col("customer") if lines["customer"].is_not_null().any() else pl.lit("")
     same = ["who", *_KEY, "amount", "day"]
     numbered = lines.with_row_index("row").with_columns(
-        who=who, amount=pl.col("quantity").abs(), day=pl.col("event_time") // _DAY_MS
+        who=pl.col("customer").fill_null(""), amount=pl.col("quantity").abs(), day=pl.col("event_time") // _DAY_MS
     )
     numbered = numbered.with_columns(nth=pl.int_range(pl.len()).over(*same, is_back))
     back = numbered.filter(is_back).sort("row")
