@@ -98,6 +98,12 @@ class _Wish:
     show_envvar=True,
     help="Directory of versions.",
 )
+@click.option(
+    "--stock-lead",
+    type=click.IntRange(0),
+    help="Also simulate stock from the first origin to the end, with this lead time in buckets, and show how much "
+    "each model needs for the same fill rate.",
+)
 @click.option("--refit", is_flag=True, help="Fit anew before each origin instead of once before the first.")
 @click.option("--clean-actuals", is_flag=True, help="Clean the demand that forecasts are scored on, too.")
 @click.option("--epochs", type=click.IntRange(1, 1_000), help="How often a net is shown each bucket; default: 6.")
@@ -115,6 +121,7 @@ def evaluate(
     wanted: tuple[str, ...] | None,
     store: Path,
     refit: bool,
+    stock_lead: int | None,
     epochs: int | None,
     seed: int,
     out: Path | None,
@@ -135,12 +142,12 @@ def evaluate(
         if signals is not None:
             _check_signals(signals, reporter)
         names = (*version, *(wanted or ())) or _default_models(store, reporter)
-        candidates = _candidates(names, store, backtest, _plan_options(epochs, seed), refits=refit)
+        candidates = _candidates(names, store, backtest, _plan_options(epochs, seed), refits=refit, stock=stock_lead)
         from model_store.training.comparison import compare
         from model_store.training.evaluation_report import as_json, table
         from model_store.training.paired import compared
 
-        found = compare(backtest, candidates, reporter, time.monotonic)
+        found = compare(backtest, candidates, reporter, time.monotonic, stock_lead)
         reporter.stage("comparing")
         pairs = compared(found.actuals, found.forecasts, backtest.origins.leads, seed)
         if out is not None:
@@ -229,13 +236,19 @@ def _plan_options(epochs: int | None, seed: int) -> dict[str, Any]:
 
 
 def _candidates(
-    names: tuple[str, ...], store: Path, backtest: "Backtest", options: dict[str, Any], *, refits: bool
+    names: tuple[str, ...],
+    store: Path,
+    backtest: "Backtest",
+    options: dict[str, Any],
+    *,
+    refits: bool,
+    stock: int | None,
 ) -> "dict[str, Candidate]":
     from model_store.training.comparison import fitted_candidate
     from model_store.training.peer_lightgbm import NAME, LightgbmPeer
     from model_store.training.plan import RunPlan, grid_for
 
-    grid = grid_for(backtest.origins.leads)
+    grid = grid_for(tuple(sorted({*backtest.origins.leads, *([] if stock is None else [stock + 1])})))
     candidates: dict[str, Candidate] = {}
     for name in names:
         trainer = _trainer(name)

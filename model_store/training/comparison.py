@@ -19,6 +19,7 @@ from model_store.training.history import DemandHistory
 from model_store.training.plan import Clock, RunPlan
 from model_store.training.progress import Reporter
 from model_store.training.scoring import Actuals, LeadForecasts, actuals_of
+from model_store.training.stock_value import StockValue, stock_value
 from model_store.training.trainers import Trainer
 from replenishment.forecaster import Forecaster
 
@@ -71,28 +72,71 @@ class Comparing:
     efforts: Mapping[str, Effort]
     not_evaluated: Mapping[str, str] = field(default_factory=dict)
     have_seen_scored: Sequence[str] = ()
+    stock: Mapping[str, StockValue] = field(default_factory=dict)
 
 
-def compare(backtest: Backtest, candidates: Mapping[str, Candidate], reporter: Reporter, clock: Clock) -> Comparing:
+def compare(
+    backtest: Backtest,
+    candidates: Mapping[str, Candidate],
+    reporter: Reporter,
+    clock: Clock,
+    stock_lead: int | None = None,
+) -> Comparing:
     """Roll every candidate over a backtest.
+
+    Args:
+        backtest: Demand and origins.
+        candidates: By name.
+        reporter: Who shows progress.
+        clock: Seconds since some instant.
+        stock_lead: Lead time in buckets for which to simulate stock from the first origin to the end; None: not at all.
 
     Raises:
         UnusableHistory: If none of them could be evaluated, with the reason of each.
     """
-    forecasts, efforts, failed, seen = {}, {}, {}, []
+    wanted = backtest.origins if stock_lead is None else _every_bucket(backtest, stock_lead)
+    places = _places(backtest.origins, wanted)
+    actuals = actuals_of(backtest.actual, backtest.origins)
+    forecasts, efforts, failed, seen, stock = {}, {}, {}, [], {}
     for name, candidate in candidates.items():
         try:
-            rolled = candidate(backtest.seen, backtest.origins, reporter, clock)
+            rolled = candidate(backtest.seen, wanted, reporter, clock)
         except ModelStoreError as error:
             failed[name] = str(error)
             reporter.say(f"{name} is not evaluated: {error}")
             continue
-        forecasts[name], efforts[name] = rolled.forecasts.of_rows(backtest.seen_rows), rolled.effort
+        made = rolled.forecasts.of_rows(backtest.seen_rows)
+        forecasts[name], efforts[name] = made.at(*places), rolled.effort
+        if stock_lead is not None:
+            stock[name] = _stock(backtest, actuals, made, wanted, stock_lead)
         if rolled.has_seen_scored:
             seen.append(name)
     if not forecasts:
         raise UnusableHistory("no model could be evaluated: " + "; ".join(f"{n}: {why}" for n, why in failed.items()))
-    return Comparing(backtest, actuals_of(backtest.actual, backtest.origins), forecasts, efforts, failed, tuple(seen))
+    return Comparing(backtest, actuals, forecasts, efforts, failed, tuple(seen), stock)
+
+
+def _every_bucket(backtest: Backtest, stock_lead: int) -> Origins:
+    """Origins at every bucket from the first one to the end of demand, with the lead that stock is held for."""
+    leads = tuple(sorted({*backtest.origins.leads, stock_lead + 1}))
+    return Origins(tuple(range(backtest.origins.columns[0], backtest.actual.buckets)), leads)
+
+
+def _places(chosen: Origins, among: Origins) -> tuple[list[int], list[int]]:
+    """Places of origins and leads among others."""
+    columns = [among.columns.index(column) for column in chosen.columns]
+    return columns, [among.leads.index(lead) for lead in chosen.leads]
+
+
+def _stock(backtest: Backtest, actuals: Actuals, made: LeadForecasts, wanted: Origins, stock_lead: int) -> StockValue:
+    return stock_value(
+        backtest.actual,
+        made,
+        wanted.columns[0],
+        lead_place=wanted.leads.index(stock_lead + 1),
+        lead_buckets=stock_lead,
+        rows=np.asarray(actuals.top.any(axis=1)),
+    )
 
 
 def fitted_candidate(trainer: Trainer, plan: RunPlan, *, refits: bool = False) -> Candidate:

@@ -10,6 +10,7 @@ from model_store.training.comparison import Comparing
 from model_store.training.paired import Comparison
 from model_store.training.scoring import LeadScore, scores_of
 from model_store.training.segments import segments_of
+from model_store.training.stock_value import StockValue
 from replenishment.arrays import Bools
 
 SCHEMA = 1
@@ -28,7 +29,7 @@ def as_json(found: Comparing, comparisons: tuple[Comparison, ...], seconds: floa
     Returns:
         ``models``: {model: {lead: {spb, wpb, wape, bias, coverage: {level: share}, n, missing}}}; ``segments``: the
         same for each segment; ``keys``: how many each has; ``comparisons``; ``cleaning``; ``origins`` and ``leads``;
-        ``seconds``, ``sku_steps_per_second``, ``bytes_per_sku``; ``not_evaluated`` with reasons, and
+        ``stock`` by model; ``seconds``, ``sku_steps_per_second``, ``bytes_per_sku``; ``not_evaluated`` with reasons;
         ``learnt_from_scored_buckets``: models that look better than they are.
     """
     backtest, actuals = found.backtest, found.actuals
@@ -51,6 +52,7 @@ def as_json(found: Comparing, comparisons: tuple[Comparison, ...], seconds: floa
         },
         "sku_steps_per_second": {name: round(one.steps / max(one.step_seconds, 1e-9)) for name, one in efforts},
         "bytes_per_sku": {name: one.memory_bytes for name, one in efforts},
+        "stock": {name: _stock(one) for name, one in found.stock.items()},
         "not_evaluated": dict(found.not_evaluated),
         "learnt_from_scored_buckets": list(found.have_seen_scored),
     }
@@ -85,6 +87,13 @@ def _score(score: LeadScore) -> dict[str, Any]:
     }
 
 
+def _stock(value: StockValue) -> dict[str, Any]:
+    """Buckets of stock at each fill rate, null where none reaches it, and the curve of both."""
+    at_fill = {f"{rate:g}": stock and round(stock, 3) for rate, stock in value.at_fill.items()}
+    curve = [[round(one.fill_rate, 5), round(one.stock_buckets, 3)] for one in value.curve]
+    return {"at_fill_rate": at_fill, "curve": curve}
+
+
 def _comparison(one: Comparison) -> dict[str, Any]:
     return {
         "model": one.model,
@@ -113,6 +122,11 @@ def table(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name:<{width}}  {lead:>4}  {_figures(one)}  {one['n']:>7}  {one['missing']:>7}"
     for name in report["learnt_from_scored_buckets"]:
         yield f"{name} learnt from buckets that it is scored on: it looks better than it is"
+    for name, one in report["stock"].items():
+        reached = ", ".join(
+            f"{_number(stock, 1).strip()} at {100 * float(rate):g} %" for rate, stock in one["at_fill_rate"].items()
+        )
+        yield f"{name}: buckets of stock by fill rate {reached}"
     if report["comparisons"]:
         yield "sPB of the first against the second, with a 95 % interval over keys:"
     for one in report["comparisons"]:

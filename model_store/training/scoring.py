@@ -8,6 +8,7 @@ Source:
     loss is proper for a quantile).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -121,6 +122,11 @@ class LeadForecasts:
         quantiles, mean = self.quantiles[rows], self.mean[rows]
         quantiles[rows < 0], mean[rows < 0] = np.nan, np.nan
         return LeadForecasts(quantiles, mean)
+
+    def at(self, origins: Sequence[int], leads: Sequence[int]) -> "LeadForecasts":
+        """Return the forecasts at some places of origins and leads."""
+        chosen = np.ix_(range(len(self.mean)), origins, leads)
+        return LeadForecasts(self.quantiles[chosen], self.mean[chosen])
 
 
 def pinball_loss(demand: Float64s, forecast: Float64s, level: float) -> Float64s:

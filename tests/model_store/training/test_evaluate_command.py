@@ -229,6 +229,17 @@ def test_scores_of_two_models_are_compared_pair_by_pair(evaluated: Callable[...,
     assert "moving_average against starter, lead 7" in result.stdout
 
 
+def test_stock_is_simulated_beside_the_scores_which_stay_the_same(evaluated: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(9)
+    rows = [row for sku in "abcdef" for row in days(sku, rng.poisson(4, 130))]
+    alone = evaluated(rows)[1]
+    result, figures, _ = evaluated(rows, "--stock-lead", "5")
+    assert figures["models"] == alone["models"]
+    held = figures["stock"]["moving_average"]["at_fill_rate"]
+    assert 0 < held["0.9"] < held["0.98"]
+    assert f"{held['0.9']:.3f} at 90 %" in result.stdout
+
+
 def test_refit_learns_from_what_came_since_the_first_origin(evaluated: Callable[..., Any]) -> None:
     rng = np.random.default_rng(8)
     rows = [row for sku in "abcdef" for row in days(sku, rng.poisson(4, 130))]
