@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean venv
+.PHONY: help demo test check format bench forecast-table lock clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
@@ -16,6 +16,7 @@ help:
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
 	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
+	@echo "make forecast-table  every model on a year of real orders: about 20 minutes"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
 	@echo "Options go on by ARGS, for example: make demo ARGS=\"--exit --speed 2\""
@@ -48,6 +49,15 @@ format: venv
 bench: venv
 	@echo "bench: back-fill through a worker, then a bare consumer of the same topic; about 2 minutes"
 	@$(BIN)/restock bench $(ARGS)
+
+FORECAST_MODELS = moving_average,exponential_smoothing,seasonal_naive,seasonal_least_squares,tsb,lightgbm,mlp,cnn,lstm_2x50,lstm,average
+forecast-table: venv
+	@echo "forecast-table: every model on a year of real orders; about 20 minutes on 2 cores"
+	@mkdir -p var/forecasts
+	@PYTHONPATH=. $(BIN)/python tools/online_retail_orders.py stream_app/demo/online_retail.parquet var/forecasts/orders.parquet
+	@$(BIN)/model-store evaluate --orders var/forecasts/orders.parquet --clean-actuals --bucket 1d \
+		--first-origin 2011-10-08 --origins-every 7 --leads 7,14 --stock-lead 7 --models $(FORECAST_MODELS) \
+		--out var/forecasts/forecasts.parquet --json var/forecasts/figures.json $(ARGS)
 
 lock: venv
 	$(COMPILE) --output-file locks/worker.txt

@@ -44,6 +44,25 @@ class Comparison:
     keys: int
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Scaled pinball loss of one model / that of another - 1, and its 95 % interval."""
+
+    change: float
+    low: float
+    high: float
+
+
+def change_of(actuals: Actuals, one: LeadForecasts, other: LeadForecasts, seed: int) -> Change | None:
+    """Return the change of the mean over leads, over the keys of the top figures; None for fewer than two keys."""
+    total = None
+    for place in range(actuals.scale.shape[1]):
+        both = _both(actuals, one, other, place)
+        sums = _sums(actuals, (one, other), place, both) / max(int(np.count_nonzero(both)), 1)
+        total = sums if total is None else total + sums
+    return None if total is None else _change(total[total.any(axis=1)], seed)
+
+
 def compared(
     actuals: Actuals, forecasts: Mapping[str, LeadForecasts], leads: tuple[int, ...], seed: int
 ) -> tuple[Comparison, ...]:
@@ -63,16 +82,30 @@ def compared(
 def _pair(
     actuals: Actuals, one: LeadForecasts, other: LeadForecasts, place: int, seed: int
 ) -> tuple[float, float, float, int] | None:
+    both = _both(actuals, one, other, place)
+    sums = _sums(actuals, (one, other), place, both)[both.any(axis=1)]
+    found = _change(sums, seed)
+    return None if found is None else (found.change, found.low, found.high, len(sums))
+
+
+def _both(actuals: Actuals, one: LeadForecasts, other: LeadForecasts, place: int) -> Bools:
+    """Keys and origins that count and that both forecast, (K, O)."""
     both = actuals.is_scored[:, :, place] & actuals.top[:, place, None]
-    both &= one.is_there[:, :, place] & other.is_there[:, :, place]
-    sums = np.stack([_key_sums(actuals, each, place, both) for each in (one, other)], axis=1)  # (K, 2)
-    sums = sums[both.any(axis=1)]
+    return np.asarray(both & one.is_there[:, :, place] & other.is_there[:, :, place])
+
+
+def _sums(actuals: Actuals, pair: tuple[LeadForecasts, LeadForecasts], place: int, both: Bools) -> Float64s:
+    """Loss of each key, summed over origins, of both, (K, 2)."""
+    return np.stack([_key_sums(actuals, each, place, both) for each in pair], axis=1)
+
+
+def _change(sums: Float64s, seed: int) -> Change | None:
     total = sums.sum(axis=0)
     if len(sums) < 2 or not total[1] > 0:
         return None
     drawn = _drawn(sums, seed)
     low, high = np.quantile(drawn[:, 0] / np.maximum(drawn[:, 1], 1e-12) - 1, [0.025, 0.975])
-    return float(total[0] / total[1] - 1), float(low), float(high), len(sums)
+    return Change(float(total[0] / total[1] - 1), float(low), float(high))
 
 
 def _key_sums(actuals: Actuals, forecasts: LeadForecasts, place: int, both: Bools) -> Float64s:

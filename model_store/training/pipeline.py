@@ -14,11 +14,13 @@ from model_store.artifact import Artifact
 from model_store.errors import ModelStoreError
 from model_store.kinds.moving_average import fallback
 from model_store.starter import starter_directory
-from model_store.training.evaluate import Origins, Scores, evaluate, held_out, rows_of
+from model_store.training.evaluate import Origins, Scores, held_out, lead_forecasts, rows_of
 from model_store.training.gate import Verdict, verdict
 from model_store.training.history import DemandHistory
+from model_store.training.paired import change_of
 from model_store.training.plan import DEFAULT_EPOCHS, RunPlan, created_by
 from model_store.training.progress import Reporter
+from model_store.training.scoring import LeadForecasts, actuals_of, scores_of
 from model_store.training.sufficiency import require_enough, require_long
 from model_store.training.trainers import Learned, known_models, trainer_of
 from model_store.versions import Versions
@@ -92,13 +94,17 @@ def train(
         raise ValueError(f"{plan.kind!r} is none of {known_models()}")
     require_enough(history, origins) if isinstance(trainer, Learned) else require_long(history, origins)
     incumbents = [*incumbent_of(history, versions, reporter), fallback(history.width)]
-    scores, slowest_seconds = _scored(incumbents, history, origins, reporter, clock)
+    actuals = actuals_of(history, origins)
+    made, slowest_seconds = _forecasts(incumbents, history, origins, reporter, clock)
     # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.
     fit_by = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds
     trained = trainer(history.until(origins.columns[0]), plan, reporter, clock, fit_by)
-    challenger, _ = _scored([trained.draft.forecaster()], history, origins, reporter, clock)
-    decided = _of_same_champion(verdict(challenger["draft"], scores), champion, _champion(versions))
-    metrics = _metrics(challenger["draft"], scores[incumbents[-1].version])
+    drafted, _ = _forecasts([trained.draft.forecaster()], history, origins, reporter, clock)
+    challenger = scores_of(actuals, drafted["draft"], origins.leads, actuals.top)
+    scores = {name: scores_of(actuals, one, origins.leads, actuals.top) for name, one in made.items()}
+    changes = {name: change_of(actuals, drafted["draft"], one, plan.seed) for name, one in made.items()}
+    decided = _of_same_champion(verdict(challenger, scores, changes), champion, _champion(versions))
+    metrics = _metrics(challenger, scores[incumbents[-1].version])
     published = versions.publish(replace(trained.draft, metrics=metrics, parent=champion))
     is_promoted = plan.promotes and decided.accepted
     if is_promoted:
@@ -106,7 +112,7 @@ def train(
         versions.promote(published, who="model-store train", why=why, at=now_at)
     figures = {"keys": len(history.keys), "buckets": history.buckets, **trained.figures}
     figures["seconds"] = round(clock() - begun, 1)
-    return Summary(published, is_promoted, decided, {published: challenger["draft"], **scores}, figures)
+    return Summary(published, is_promoted, decided, {published: challenger, **scores}, figures)
 
 
 def incumbent_of(history: DemandHistory, versions: Versions, reporter: Reporter) -> list[Forecaster]:
@@ -151,22 +157,22 @@ def _of_same_champion(decided: Verdict, compared_with: str | None, champion: str
     return Verdict(False, (*decided.reasons, reason))
 
 
-def _scored(
+def _forecasts(
     forecasters: Sequence[Forecaster],
     history: DemandHistory,
     origins: Origins,
     reporter: Reporter,
     clock: Callable[[], float],
-) -> tuple[dict[str, Scores], float]:
-    """Return scores by version, and the seconds that the slowest took."""
-    scores, slowest = {}, 0.0
+) -> tuple[dict[str, LeadForecasts], float]:
+    """Return forecasts by version, and the seconds that the slowest took."""
+    made, slowest = {}, 0.0
     stage = reporter.stage("evaluating")
     for place, forecaster in enumerate(forecasters):
         begun = clock()
-        scores[forecaster.version] = evaluate(forecaster, history, origins)
+        made[forecaster.version] = lead_forecasts(forecaster, history, origins)
         slowest = max(slowest, clock() - begun)
         stage(place + 1, len(forecasters), forecaster.version)
-    return scores, slowest
+    return made, slowest
 
 
 def _metrics(challenger: Scores, fallback_scores: Scores) -> dict[str, float]:
