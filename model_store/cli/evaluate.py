@@ -86,7 +86,8 @@ class _Wish:
     "--models",
     "wanted",
     type=_ListType("models, such as lstm,moving_average", str),
-    help="Models to fit, and versions: starter, champion, or an id. Default: the champion beside a moving average.",
+    help="Models to fit, and versions: starter, champion, or an id. Default: a moving average, beside the champion if "
+    "no VERSION is named.",
 )
 @click.option(
     "--store",
@@ -141,7 +142,8 @@ def evaluate(
         backtest = _backtest(Source(**options), wish, reporter)
         if signals is not None:
             _check_signals(signals, reporter)
-        names = (*version, *(wanted or ())) or _default_models(store, reporter)
+        beside = wanted if wanted is not None else (TEXTBOOK,) if version else ()
+        names = (*version, *beside) or _default_models(store, reporter)
         candidates = _candidates(names, store, backtest, _plan_options(epochs, seed), refits=refit, stock=stock_lead)
         from model_store.training.comparison import compare
         from model_store.training.evaluation_report import as_json, table

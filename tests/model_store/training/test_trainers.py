@@ -48,7 +48,7 @@ def test_classical_model_is_trained_by_the_command_even_from_one_sku(name: str, 
     assert result.exit_code == 0, result.stderr
     assert Versions(models).read(result.stdout.strip()).manifest.spec.kind == name
     wrong = CliRunner().invoke(main, ["train", *options, "--kind", "prophet"])
-    assert wrong.exit_code == 2 and "--kind is one of exponential_smoothing, lstm" in wrong.stderr
+    assert wrong.exit_code == 2 and "--kind is one of average, cnn, exponential_smoothing, lstm" in wrong.stderr
 
 
 def test_least_squares_finds_the_weights_that_made_the_demand() -> None:
