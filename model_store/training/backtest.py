@@ -99,7 +99,7 @@ def read_backtest(orders: Path, inventory: Path | None, width: BucketWidth, prot
     if not bought.height:
         raise UnusableHistory(f"{orders.name} has no line that orders anything, so there is no demand to forecast")
     grid = AnchoredGrid.at(width, protocol.first_origin_at)
-    last = max(int(grid.bucket_at(int(lines.select(pl.col("event_time").max()).item()))), 0)
+    last = grid.bucket_at(int(lines.select(pl.col("event_time").max()).item()))
     cleaned = clean(lines)
     if not cleaned.lines.height:
         raise UnusableHistory(f"cleaning leaves no line of {orders.name}: {_said(cleaned.findings)}. Check the codes")

@@ -81,7 +81,11 @@ def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> kera
     horizons, levels = len(grid.horizons_buckets), len(grid.levels)
     own = keras.Input((None, spec.demand_inputs), name="own")
     calendar = keras.Input((None, spec.calendar_inputs), name="calendar")
-    remembered = _core(net, layers.Dense(net.own_units, activation="relu", name=OWN)(own))
+    # Made first: Keras draws the seeds of weights in the order in which layers are made, and versions are repeatable.
+    core = [_layer(net, place) for place in range(len(net.widths))]
+    remembered = layers.Dense(net.own_units, activation="relu", name=OWN)(own)
+    for place, layer in enumerate(core):
+        remembered = _added(net, place, remembered, layer(remembered))
     around = layers.Dense(net.dense_units, activation="relu", name=SKIP)(layers.Concatenate()([own, calendar]))
     mixed = layers.Dense(net.dense_units, activation="relu", name=MIX)(layers.Concatenate()([remembered, around]))
     bias = keras.initializers.Constant(_head_bias(grid))
@@ -90,24 +94,25 @@ def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> kera
     return keras.Model([own, calendar], ops.matmul(_adding_up(horizons), over_levels))
 
 
-def _core(net: Net, read: keras.KerasTensor) -> keras.KerasTensor:
-    for place, width in enumerate(net.widths):
-        match net.core:
-            case "lstm":
-                read = layers.LSTM(width, return_sequences=True, name=f"core_{place}")(read)
-            case "mlp":
-                read = layers.Dense(width, activation="relu", name=f"core_{place}")(read)
-            case "cnn":
-                taps = layers.Conv1D(
-                    width,
-                    2,
-                    dilation_rate=net.reaches[place],
-                    padding="causal",
-                    activation="relu",
-                    name=f"core_{place}",
-                )(read)
-                read = read + layers.Dense(width, kernel_initializer="zeros", name=f"core_{place}_add")(taps)
-    return read
+def _layer(net: Net, place: int) -> keras.Layer:
+    """Return the layer of the core at a place, from 0."""
+    width, name = net.widths[place], f"core_{place}"
+    match net.core:
+        case "lstm":
+            return layers.LSTM(width, return_sequences=True, name=name)
+        case "mlp":
+            return layers.Dense(width, activation="relu", name=name)
+        case "cnn":
+            return layers.Conv1D(
+                width, 2, dilation_rate=net.reaches[place], padding="causal", activation="relu", name=name
+            )
+
+
+def _added(net: Net, place: int, read: keras.KerasTensor, made: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what a layer made; a convolution adds it to what it read, at first nothing."""
+    if net.core != "cnn":
+        return made
+    return read + layers.Dense(net.widths[place], kernel_initializer="zeros", name=f"core_{place}_add")(made)
 
 
 def arrays_of(model: keras.Model) -> NetArrays:
