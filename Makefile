@@ -50,7 +50,7 @@ bench: venv
 	@echo "bench: back-fill through a worker, then a bare consumer of the same topic; about 2 minutes"
 	@$(BIN)/restock bench $(ARGS)
 
-FORECAST_MODELS = moving_average,exponential_smoothing,seasonal_naive,seasonal_least_squares,tsb,lightgbm,mlp,cnn,lstm_2x50,lstm,average
+FORECAST_MODELS = moving_average,exponential_smoothing,seasonal_naive,seasonal_least_squares,tsb,lightgbm,lightgbm_plain,mlp,cnn,lstm_2x50,lstm,average
 forecast-table: venv
 	@echo "forecast-table: every model on a year of real orders; about 20 minutes on 2 cores"
 	@mkdir -p var/forecasts

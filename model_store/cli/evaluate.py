@@ -247,15 +247,15 @@ def _candidates(
     stock: int | None,
 ) -> "dict[str, Candidate]":
     from model_store.training.comparison import fitted_candidate
-    from model_store.training.peer_lightgbm import NAME, LightgbmPeer
+    from model_store.training.peer_lightgbm import PEERS, LightgbmPeer
     from model_store.training.plan import RunPlan, grid_for
 
     grid = grid_for(tuple(sorted({*backtest.origins.leads, *([] if stock is None else [stock + 1])})))
     candidates: dict[str, Candidate] = {}
     for name in names:
         trainer = _trainer(name)
-        if name == NAME:
-            candidates[name] = LightgbmPeer(options["seed"])
+        if name in PEERS:
+            candidates[name] = LightgbmPeer(options["seed"], weighs=PEERS[name])
         elif trainer is not None:
             candidates[name] = fitted_candidate(trainer, RunPlan(kind=name, grid=grid, **options), refits=refits)
         else:

@@ -1,7 +1,7 @@
 """LightGBM as a peer: direct quantiles of demand over each lead, on the features of the nets. Evaluated, not served.
 
 One model for each lead and level, fitted once like all others, on the same
-targets (demand / (scale * lead)) with the same weights.
+targets (demand / (scale * lead)), with the nets' weights of series or plainly.
 
 Source: Ke et al., LightGBM: A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017.
 """
@@ -25,6 +25,8 @@ from replenishment.arrays import Float32s, Float64s, Int64s
 from replenishment.quantiles import ProtectionDemand
 
 NAME = "lightgbm"
+PEERS = {NAME: True, "lightgbm_plain": False}
+"""Names, and whether series weigh in the loss as they do for nets."""
 MOST_ROWS = 200_000
 ROUNDS = 200
 PARAMETERS: dict[str, Any] = {
@@ -53,10 +55,12 @@ class LightgbmPeer:
     Attributes:
         seed: Of the rows that are drawn, and of LightGBM.
         rounds: Trees of each model.
+        weighs: Whether series weigh in the loss as they do for nets; people who use LightGBM plainly do not weigh.
     """
 
     seed: int = 0
     rounds: int = ROUNDS
+    weighs: bool = True
 
     def __call__(self, seen: DemandHistory, origins: Origins, reporter: Reporter, clock: Clock) -> Rolled:
         """Return its forecasts at origins.
@@ -90,7 +94,8 @@ class LightgbmPeer:
         before = np.pad(np.cumsum(learnt.demand_units, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
         scale = inputs.scale[key, column]
         target = (before[key, column + lead + 1] - before[key, column + 1]) / (scale * lead)
-        shown = lightgbm.Dataset(inputs.at(key, column), target, weight=np.sqrt(scale), free_raw_data=False)
+        weights = np.sqrt(scale) if self.weighs else None
+        shown = lightgbm.Dataset(inputs.at(key, column), target, weight=weights, free_raw_data=False)
         models = []
         for place, level in enumerate(TABLE_LEVELS):
             options = PARAMETERS | {"alpha": level, "seed": self.seed}
