@@ -16,7 +16,7 @@ help:
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
 	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
-	@echo "make forecast-table  every model on a year of real orders: about 20 minutes"
+	@echo "make forecast-table  every model on a year of real orders: about 30 minutes"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
 	@echo "Options go on by ARGS, for example: make demo ARGS=\"--exit --speed 2\""
@@ -52,7 +52,7 @@ bench: venv
 
 FORECAST_MODELS = moving_average,exponential_smoothing,seasonal_naive,seasonal_least_squares,tsb,lightgbm,lightgbm_plain,mlp,cnn,lstm_2x50,lstm,average
 forecast-table: venv
-	@echo "forecast-table: every model on a year of real orders; about 20 minutes on 2 cores"
+	@echo "forecast-table: every model on a year of real orders; about 30 minutes on 2 cores"
 	@mkdir -p var/forecasts
 	@PYTHONPATH=. $(BIN)/python tools/online_retail_orders.py stream_app/demo/online_retail.parquet var/forecasts/orders.parquet
 	@$(BIN)/model-store evaluate --orders var/forecasts/orders.parquet --clean-actuals --bucket 1d \
