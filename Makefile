@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench forecast-table lock clean venv
+.PHONY: help demo test check format bench chaos forecast-table lock clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
@@ -17,6 +17,7 @@ help:
 	@echo "make format   format the code and mend what can be mended by itself"
 	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
 	@echo "make forecast-table  every model on a year of real orders: about 30 minutes"
+	@echo "make chaos    faults at random on real servers, then an audit; MINUTES=10 SEED=1"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
 	@echo "Options go on by ARGS, for example: make demo ARGS=\"--exit --speed 2\""
@@ -58,6 +59,10 @@ forecast-table: venv
 	@$(BIN)/model-store evaluate --orders var/forecasts/orders.parquet --clean-actuals --bucket 1d \
 		--first-origin 2011-10-08 --origins-every 7 --leads 7,14 --stock-lead 7 --models $(FORECAST_MODELS) \
 		--out var/forecasts/forecasts.parquet --json var/forecasts/figures.json $(ARGS)
+
+chaos: venv
+	@echo "chaos: $(or $(MINUTES),2) minutes of faults on a Kafka, a Valkey and workers of its own"
+	@$(BIN)/python -m tests.chaos.run $(or $(MINUTES),2) $(SEED)
 
 lock: venv
 	$(COMPILE) --output-file locks/worker.txt

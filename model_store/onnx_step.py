@@ -8,10 +8,10 @@ padded with zeros to a multiple of 64.
 from typing import Self
 
 import numpy as np
-import onnxruntime
 
 from model_store.errors import ArtifactCorrupt
 from model_store.onnx_graph import BLOCK_ROWS, GraphShape, checked_shape
+from model_store.runtime import InferenceSession, SessionOptions
 from replenishment.arrays import Float32s
 
 ROW_MULTIPLE = 64
@@ -24,7 +24,7 @@ class OnnxStep:
         shape: Sizes F, R, H and Q of the graph.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, shape: GraphShape) -> None:
+    def __init__(self, session: InferenceSession, shape: GraphShape) -> None:
         self._session = session
         self.shape = shape
 
@@ -36,12 +36,12 @@ class OnnxStep:
             ArtifactCorrupt: If the graph is not safe to run, or ONNX Runtime refuses it.
         """
         shape = checked_shape(raw)
-        options = onnxruntime.SessionOptions()
+        options = SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
+            session = InferenceSession(raw, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no common class but this one
             raise ArtifactCorrupt(f"ONNX Runtime refuses the step graph ({str(error)[:200]})") from error
         return cls(session, shape)

@@ -29,11 +29,14 @@ _LARGEST_CHAMPION_BYTES, _LARGEST_LOG_BYTES = 8192, 64 * 2**20
 
 
 class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One move of the champion: numbered from 1, at epoch milliseconds, from the previous version or none."""
+    """One move of the champion: numbered from 1, at epoch milliseconds, from the previous version or none.
+
+    ``version`` is None after a rollback behind the first champion: the packaged starter serves, as it did before.
+    """
 
     sequence: int
     action: _Action
-    version: str
+    version: str | None
     previous: str | None
     who: str
     why: str
@@ -86,13 +89,18 @@ class Versions:
         return promotion.version if promotion else None
 
     def previous(self) -> str | None:
-        """Return the version that `rollback` would go back to, None if there is none."""
-        served: list[str] = []
+        """Return the version that `rollback` would go back to; None if that is the starter, or there is nothing."""
+        served = self._served()
+        return served[-2] if len(served) > 1 else None
+
+    def _served(self) -> list[str | None]:
+        """Who served and was not gone back behind, oldest first; before the first champion it was nobody."""
+        served: list[str | None] = [None]
         for promotion in self._history():
             if promotion.action == "rollback":
                 del served[-2:]  # who was left, and who was gone back to: the latter is added again
             served.append(promotion.version)
-        return served[-2] if len(served) > 1 else None
+        return served
 
     def promotions(self) -> tuple[Promotion, ...]:
         """Return all moves of the champion, oldest first.
@@ -143,6 +151,8 @@ class Versions:
     def rollback(self, *, who: str, why: str, at: int) -> Promotion:
         """Go back to the version that was champion before the current one; again goes back further.
 
+        Behind the first champion there is the packaged starter: nobody is champion then.
+
         Raises:
             VersionNotFound: If there is nothing to go back to.
             ModelStoreError: If that version is damaged; the champion stays.
@@ -156,13 +166,14 @@ class Versions:
         with self._locked():
             history = self._history()
             current = history[-1] if history else None
-            version = wanted or self.previous()
-            if version is None:
+            if wanted is None and len(self._served()) < 2:
                 raise VersionNotFound(f"no earlier champion to go back to in {self.root}. See: model-store list")
             pointed = self._pointed()
-            if pointed and pointed.version == wanted:
+            if wanted and pointed and pointed.version == wanted:
                 return pointed
-            self._require_able(version, current)
+            version = wanted or self.previous()
+            if version is not None:
+                self._require_able(version, current)
             moved = Promotion(
                 sequence=current.sequence + 1 if current else 1,
                 action=action,
@@ -239,7 +250,7 @@ def _parsed(raw: bytes, where: str) -> Promotion:
         promotion = msgspec.json.decode(raw, type=Promotion)
     except (ValueError, RecursionError) as error:
         raise ArtifactCorrupt(f"{where} is not readable ({error}). Promote a version again") from error
-    if not VERSION_ID.fullmatch(promotion.version):
+    if promotion.version is not None and not VERSION_ID.fullmatch(promotion.version):
         raise ArtifactCorrupt(f"{where} names no version: {promotion.version!r}. Promote a version again")
     return promotion
 

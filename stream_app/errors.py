@@ -7,10 +7,11 @@
     │  └─ LayoutMismatch         stored state was laid out by other settings
     ├─ Unavailable               a server is out of reach: wait and retry, acknowledge nothing
     ├─ FencedClaim               another worker owns the partition: let go of it
+    ├─ StateLost                 Redis holds nothing of what was applied before: stop, page a person
     └─ StateCorrupt              stored bytes do not decode: stop the partition, page a person
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class RestockError(Exception):
@@ -28,8 +29,7 @@ class ConfigError(RestockError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        count = f"{len(problems)} settings are" if len(problems) > 1 else "1 setting is"
-        super().__init__("\n    ".join([f"{count} wrong:", *problems]))
+        super().__init__("\n    ".join([_head(problems), *problems]))
 
 
 class LayoutMismatch(ConfigError):
@@ -53,8 +53,30 @@ class FencedClaim(RestockError):
     """
 
 
+class StateLost(RestockError):
+    """Records were applied, but Redis knows nothing of it: it was emptied, or is another one.
+
+    Operator action: bring the right Redis back, or run ``restock rebuild``.
+    """
+
+    def __init__(self, applied: Mapping[int, int], where: str) -> None:
+        listed = ", ".join(f"partition {number} up to {offset}" for number, offset in sorted(applied.items()))
+        super().__init__(
+            f"orders were applied before ({listed}), but there is no state of them {where}: was Redis emptied, or is "
+            "this another one? Bring the state back; or stop all workers and run `restock rebuild` to begin anew from "
+            "what the topics still hold"
+        )
+
+
 class StateCorrupt(RestockError):
     """Stored bytes do not decode.
 
     Operator action: keep the Redis files, restore from a back-up or rebuild the partition from its topic.
     """
+
+
+def _head(problems: Sequence[str]) -> str:
+    many = len(problems) > 1
+    if all(problem.startswith("RESTOCK_") for problem in problems):
+        return f"{len(problems)} {'settings are' if many else 'setting is'} wrong:"
+    return f"{len(problems)} {'problems' if many else 'problem'}:"

@@ -78,10 +78,16 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a first claim writes: when deciding begins, and how rows are laid out (``Plan.layout``)."""
+    """What a first claim writes.
+
+    ``decide_from`` is when deciding begins, ``layout`` how rows are laid out
+    (``Plan.layout`` and more), ``owner`` whose state it is: a later claim of
+    another layout or owner is refused.
+    """
 
     decide_from: int
     layout: Mapping[str, int]
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ class StateStore(Protocol):
 
         Raises:
             FencedClaim: If a claim of a younger generation was made before.
-            LayoutMismatch: If the stored layout differs from the opening's; names each difference.
+            LayoutMismatch: If the stored layout or owner differs from the opening's; names each difference.
         """
         ...
 

@@ -43,13 +43,19 @@ REBUILD_KEYS = 128
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the processors of a process share."""
+    """What the processors of a process share.
+
+    ``owner`` names the product whose state it is, ``partitions`` how many
+    partitions its input topics have: both are kept with the state.
+    """
 
     plan: Plan
     store: StateStore
     wire: Wire
     meter: Meter
     source: ForecasterSource
+    owner: str = ""
+    partitions: int = 1
 
 
 class Processor:
@@ -108,7 +114,8 @@ class Processor:
             Unavailable: If another claim came in between.
         """
         plan = self._parts.plan
-        opening = Opening(self._decide_from, {"row_layout": LAYOUT, **plan.layout})
+        layout = {"row_layout": LAYOUT, "partitions": self._parts.partitions, **plan.layout}
+        opening = Opening(self._decide_from, layout, self._parts.owner)
         claim = await self._parts.store.claim(partition, generation, opening)
         champion, rung = self._forecaster_of(claim.progress.model_version)
         state = opened(partition, plan, claim.progress, champion)

@@ -142,7 +142,7 @@ def promote(version: str, models: Path, who: str, why: str, as_json: bool) -> No
 @why_option
 @json_option
 def rollback(models: Path, who: str, why: str, as_json: bool) -> None:
-    """Go back to the champion before the current one; again goes back further."""
+    """Go back to the champion before the current one; again goes back further, at last to the packaged starter."""
     with reported_errors():
         moved = opened(models).rollback(who=who, why=why, at=_now_at())
     _show_move(moved, as_json)
@@ -206,7 +206,8 @@ def _line(row: dict[str, Any]) -> str:
 
 def _show_move(moved: "Promotion", as_json: bool) -> None:
     row = promotion_row(moved)
-    click.echo(json.dumps(row) if as_json else f"champion is {moved.version}, before it {moved.previous or 'none'}")
+    now = moved.version or "nobody, the packaged starter serves"
+    click.echo(json.dumps(row) if as_json else f"champion is {now}, before it {moved.previous or 'nobody'}")
 
 
 def promotion_row(moved: "Promotion") -> dict[str, Any]:

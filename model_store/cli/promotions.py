@@ -24,7 +24,7 @@ def promotions(models: Path, as_of: datetime | None, as_json: bool) -> None:
         moves = [one for one in opened(models).promotions() if one.at <= until]
     for one in moves:
         row = promotion_row(one)
-        line = f"{row['at']}  {row['version']}  {row['action']} by {row['who']}: {row['why']}"
+        line = f"{row['at']}  {row['version'] or 'starter'}  {row['action']} by {row['who']}: {row['why']}"
         click.echo(json.dumps(row) if as_json else line)
     if not moves:
         then = "" if as_of is None else f" up to {as_of:%Y-%m-%dT%H:%M:%SZ}"

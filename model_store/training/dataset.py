@@ -125,7 +125,7 @@ class Sequences:
         """First columns of windows, (B,).
 
         Drawn evenly over a range that is half a window too long at both ends,
-        then moved inside: birth and the latest buckets are shown as often as others.
+        then moved inside: birth and the latest buckets are shown half as often as the mean, not hardly ever.
         """
         born, length = self.history.born[rows], self.window_buckets
         latest = np.maximum(self.history.buckets - length, born)

@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from stream_app.errors import ConfigError, RestockError
+from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
@@ -14,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
     "demo": ("stream_app.cli.demo", "demo", "Watch real orders turn into restocks; starts its own servers."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
+    "rebuild": ("stream_app.cli.rebuild", "rebuild", "Begin anew from the topics after Redis was lost."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
@@ -52,6 +54,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or settings."""
+    configure(level="error")
     try:
         sys.exit(cli.main(args=arguments, prog_name="restock", standalone_mode=False))
     except click.exceptions.Abort:

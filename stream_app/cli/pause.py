@@ -9,7 +9,7 @@ from stream_app.store.connection import connected
 from stream_app.store.patience import Patience
 from stream_app.store.redis_store import RedisStore
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
 
 
 @click.command()

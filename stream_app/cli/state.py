@@ -11,7 +11,7 @@ from stream_app.store.connection import connected
 from stream_app.store.patience import Patience
 from stream_app.store.reader import StateReader
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
 RECENT_BUCKETS = 7
 COLUMNS = "{:<28} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  {}"
 _key_state = msgspec.json.Decoder(KeyState)

@@ -24,6 +24,7 @@ def worker(*, observe: bool) -> None:
     restock, demand and dead-letter. Start as many as the topics have
     partitions; they share them. Settings: `restock config`.
     """
+    from stream_app.worker.collector import collect_less_often
     from stream_app.worker.readiness import Outside
     from stream_app.worker.run import run
 
@@ -37,6 +38,7 @@ def worker(*, observe: bool) -> None:
         _end_on_signals(stop)
         await run(settings, Outside(health, meter, page.address), stop, is_observing=observe)
 
+    collect_less_often()
     with HealthPage(health, meter.registry, settings.metrics_port) as page, _runner() as loop:
         loop.run(work())
     # a thread of a client that could not be stopped in time must not keep the process alive

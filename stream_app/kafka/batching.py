@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Protocol
 
 import faust
@@ -15,8 +14,6 @@ from stream_app.ports import RecordBatch
 
 BATCH_RECORDS = 50_000
 BATCH_BYTES = 16 * 2**20
-
-value_bytes = attrgetter("serialized_value_size")
 
 
 class PositionsLost(RestockError):
@@ -87,12 +84,16 @@ class BatchSchema(faust.Schema[Any, Any]):
 
 def chunks(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Cut a fetch into pieces of at most BATCH_RECORDS and, unless a single record is larger, BATCH_BYTES."""
-    if len(records) > BATCH_RECORDS or (len(records) > 1 and sum(map(value_bytes, records)) > BATCH_BYTES):
+    if len(records) > BATCH_RECORDS or (len(records) > 1 and _bytes_of(records) > BATCH_BYTES):
         middle = len(records) // 2
         yield from chunks(records[:middle])
         yield from chunks(records[middle:])
     else:
         yield records
+
+
+def _bytes_of(records: Sequence[Any]) -> int:
+    return sum([len(record.value or b"") for record in records])
 
 
 def refuse_split(assigned: AbstractSet[TP], roles: Mapping[str, Role]) -> None:
@@ -102,7 +103,7 @@ def refuse_split(assigned: AbstractSet[TP], roles: Mapping[str, Role]) -> None:
         >>> refuse_split({TP("orders", 0)}, {"orders": "orders", "catalog": "catalog"})
         Traceback (most recent call last):
         ...
-        stream_app.errors.ConfigError: 1 setting is wrong:
+        stream_app.errors.ConfigError: 1 problem:
             partition 0 of topic catalog is not assigned to this worker, though others of that number are: ...
     """
     problems = [

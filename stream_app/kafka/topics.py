@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from kafka.admin import KafkaAdminClient
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
 from replenishment.engine.columns import ROLES, Role
@@ -121,6 +122,55 @@ def partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str
         for topic in admin.describe_topics(list(topics))
         if not topic["error_code"]
     }
+
+
+def product_earliest(bootstrap: str, names: TopicNames) -> dict[str, dict[int, int]]:
+    """Return the first offset that each partition of each input topic still holds, by real name.
+
+    Raises:
+        Unavailable: If no broker answers.
+        RestockError: If the broker refuses.
+    """
+    with _admin(bootstrap) as admin:
+        counts = partition_counts(admin, list(names.inputs))
+        wanted = {
+            TopicPartition(topic, one): OffsetSpec.EARLIEST for topic, count in counts.items() for one in range(count)
+        }
+        found = admin.list_partition_offsets(wanted)
+    earliest: dict[str, dict[int, int]] = {topic: {} for topic in counts}
+    for at, kept in found.items():
+        earliest[at.topic][at.partition] = kept.offset
+    return earliest
+
+
+def committed_offsets(bootstrap: str, group: str, topic: str) -> dict[int, int]:
+    """Return the offset that a consumer group has committed of each partition of a topic; none if it never did.
+
+    Raises:
+        Unavailable: If no broker answers.
+        RestockError: If the broker refuses.
+    """
+    with _admin(bootstrap) as admin:
+        found = admin.list_group_offsets(group)[group]
+    return {at.partition: kept.offset for at, kept in found.items() if at.topic == topic and kept.offset >= 0}
+
+
+def forget_committed(bootstrap: str, group: str, topics: Sequence[str]) -> int:
+    """Take back what a consumer group without members has committed of some topics; return of how many partitions.
+
+    Raises:
+        Unavailable: If no broker answers.
+        RestockError: If the broker refuses, as it does while the group has members.
+    """
+    with _admin(bootstrap) as admin:
+        committed = [at for at in admin.list_group_offsets(group)[group] if at.topic in topics]
+        kept = admin.delete_group_offsets(group, committed) if committed else {}
+    refused = {str(error.__name__) for error in kept.values() if error.errno}
+    if refused:
+        raise RestockError(
+            f"Kafka keeps offsets of group {group} ({', '.join(sorted(refused))}): stop all workers first"
+        )
+    return len(committed)
 
 
 def co_partitioning_problems(counts: Mapping[str, int], names: TopicNames) -> list[str]:

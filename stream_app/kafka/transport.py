@@ -8,8 +8,8 @@ API of Faust is pinned by tests/kafka/test_transport_contract.py.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from aiokafka.structs import ConsumerRecord
 from faust.transport.consumer import RecordMap
@@ -18,6 +18,7 @@ from faust.types import TP
 
 from replenishment.engine.columns import Role
 from stream_app.errors import RestockError
+from stream_app.kafka.bare_records import hand_over_bare_records
 from stream_app.kafka.batching import Batching, Fetched, chunks, refuse_lost, refuse_split
 from stream_app.kafka.span_chain import SpanChain
 from stream_app.ports import RecordBatch
@@ -48,6 +49,16 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MILLISECONDS
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
+        hand_over_bare_records(consumer._fetcher, cast(Consumer, self.consumer).batched_topics)
+        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+
 
 class Consumer(stock.Consumer):
     """The stock consumer with fetches packed, offsets chained and positions restored from outside."""
@@ -61,6 +72,11 @@ class Consumer(stock.Consumer):
         self._latest_era = 0
         self._wanted: dict[TP, tuple[int, int]] = {}
         self._restoring = asyncio.Lock()
+
+    @property
+    def batched_topics(self) -> Collection[str]:
+        """Real names of the topics that are batched."""
+        return self._roles.keys()
 
     def seek_before_next_fetch(self, partition: int, positions: Mapping[Role, int]) -> int:
         """Have a partition read again from ``positions``; return the era from which batches count.

@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import Literal, TextIO
 
+import stamina.instrumentation
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -45,6 +46,8 @@ def configure(log_format: LogFormat = "auto", level: str = "info", stream: TextI
     output.setFormatter(formatter)
     logging.basicConfig(handlers=[output], level=level.upper(), force=True)
     logging.captureWarnings(True)
+    # whoever asks a server again and again says so in words of its own
+    stamina.instrumentation.set_on_retry_hooks(())
     for library in LIBRARIES:
         logging.getLogger(library).setLevel("DEBUG" if level == "debug" else "WARNING")
     structlog.configure(

@@ -23,6 +23,21 @@ def require_same_layout(stored: Mapping[str, int], own: Mapping[str, int], prefi
         raise LayoutMismatch(problems)
 
 
+def require_same_owner(stored: str, own: str, prefix: str, partition: int) -> None:
+    """Do nothing if the state belongs to the one who claims it.
+
+    Raises:
+        LayoutMismatch: Names both.
+    """
+    if stored != own:
+        raise LayoutMismatch(
+            [
+                f"RESTOCK_STATE_PREFIX={prefix}: the state of partition {partition} belongs to {stored or 'nobody'}, "
+                f"this worker is of {own or 'nobody'}; give each product a RESTOCK_STATE_PREFIX of its own"
+            ]
+        )
+
+
 def _differences(stored: Mapping[str, int], own: Mapping[str, int], where: str) -> Iterator[str]:
     for name in sorted({*stored, *own}):
         kept, wanted = stored.get(name), own.get(name)
@@ -30,6 +45,11 @@ def _differences(stored: Mapping[str, int], own: Mapping[str, int], where: str) 
             continue
         if name in SETTINGS:
             yield f"{SETTINGS[name]}={wanted}: {where} was written with {kept}"
+        elif name == "partitions":
+            yield (
+                f"the input topics have {wanted} partitions: {where} was written when they had {kept}, and keys have "
+                "moved between partitions. Begin anew from the topics with another RESTOCK_GROUP"
+            )
         elif name == "open_buckets":
             yield f"RESTOCK_ALLOWED_LATENESS_SECONDS makes {wanted} open buckets: {where} was written with {kept}"
         else:

@@ -7,7 +7,7 @@ from replenishment.engine.effects import Effects, RowWrites
 from replenishment.engine.progress import Progress
 from stream_app.errors import FencedClaim, StateCorrupt
 from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch
-from stream_app.store.layout import require_same_layout
+from stream_app.store.layout import require_same_layout, require_same_owner
 
 CHUNK_ROWS = 2_000
 
@@ -24,6 +24,7 @@ class Partition:
     row_bytes: dict[str, int] = field(default_factory=dict)
     outgoing: list[tuple[str, OutgoingRecord]] = field(default_factory=list)
     sent: int = 0
+    owner: str = ""
 
 
 class MemoryStore:
@@ -42,12 +43,13 @@ class MemoryStore:
 
         Raises:
             FencedClaim: If a claim of a younger generation was made before.
-            LayoutMismatch: If the stored layout differs; names each difference.
+            LayoutMismatch: If the stored layout or owner differs; names each difference.
         """
         if partition not in self.partitions:
             begun = Progress(0, {}, opening.decide_from)
-            self.partitions[partition] = Partition(dict(opening.layout), begun, generation)
+            self.partitions[partition] = Partition(dict(opening.layout), begun, generation, owner=opening.owner)
         kept = self.partitions[partition]
+        require_same_owner(kept.owner, opening.owner, "memory", partition)
         if 0 <= generation < kept.generation:
             raise FencedClaim(
                 f"partition {partition} was claimed by generation {kept.generation}, this claim is of {generation}"

@@ -16,7 +16,7 @@ from stream_app.errors import FencedClaim, StateCorrupt
 from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch
 from stream_app.store.connection import command
 from stream_app.store.keys import PartitionKeys, paused_key
-from stream_app.store.layout import require_same_layout
+from stream_app.store.layout import require_same_layout, require_same_owner
 from stream_app.store.packing import packed, packed_names, packed_records, unpacked_record
 from stream_app.store.patience import Patience
 from stream_app.store.scan import rows_of
@@ -50,14 +50,16 @@ class RedisStore:
 
         Raises:
             FencedClaim: If a claim of a younger generation was made before.
-            LayoutMismatch: If the stored layout differs; names each difference.
+            LayoutMismatch: If the stored layout or owner differs; names each difference.
         """
         keys = PartitionKeys(self._prefix, partition)
         layout = msgspec.json.encode(opening.layout, order="deterministic")
         begun = msgspec.json.encode(Progress(0, {}, opening.decide_from))
-        answer, *told = await self._run(CLAIM, [keys.meta], [generation, layout, begun])
+        answer, *told = await self._run(CLAIM, [keys.meta], [generation, layout, begun, opening.owner])
         if answer == b"FENCED":
             raise FencedClaim(_younger(partition, generation, int(told[0]), keys.meta))
+        if answer == b"OWNER":
+            require_same_owner(told[0].decode(), opening.owner, self._prefix, partition)
         if answer == b"LAYOUT":
             stored = _decoded(_layout, told[0], f"layout in {keys.meta}")
             require_same_layout(stored, opening.layout, self._prefix, partition)

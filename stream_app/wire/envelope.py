@@ -5,7 +5,7 @@ is told by its content type and unwrapped to ``data``.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -34,6 +34,26 @@ def is_plain(record: Record) -> bool:
         and (value.isascii() or _is_utf_8(value))
         and not (record.headers and is_structured(record.headers))
     )
+
+
+def joined_plain(records: Sequence[Record]) -> bytes | None:
+    """Return the values of records joined by newlines, None unless every one is surely plain.
+
+    ASCII is UTF-8, and so many brackets in all of them leave too few for any to be nested deeper than allowed.
+    """
+    headers = [record.headers for record in records]
+    if not records or (any(headers) and any(map(is_structured, headers))):
+        return None
+    try:
+        values = [record.value for record in records]
+        joined = b"\n".join(values)  # type: ignore[arg-type] # None is what the except is for
+    except TypeError:
+        return None
+    longest = max(map(len, values))  # type: ignore[arg-type]
+    is_shallow = longest <= DEEPEST or (
+        longest <= LARGEST_VALUE_BYTES and _most_nested(joined) < len(records) + DEEPEST
+    )
+    return joined if is_shallow and joined.isascii() else None
 
 
 def is_structured(headers: Headers) -> bool:

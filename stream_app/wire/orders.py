@@ -7,7 +7,7 @@ accepts only those, so it never decides on a refusal.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 import numpy as np
@@ -16,9 +16,10 @@ from msgspec import Meta, Struct
 from replenishment.arrays import Bools, Int64s
 from replenishment.engine.columns import LineKind, OrderColumns, Span
 from replenishment.events import Rejection
+from replenishment.keys import StockKey
 from stream_app.ports import Record, RecordBatch
 from stream_app.wire.admission import EARLIEST_AT, LATEST_AT, Admission
-from stream_app.wire.envelope import is_plain
+from stream_app.wire.envelope import is_plain, joined_plain
 from stream_app.wire.fields import LONGEST_ID, MOST_UNITS, has_control_characters
 from stream_app.wire.order_record import (
     HIGHEST_PRICE,
@@ -72,7 +73,7 @@ def decode_orders(batch: RecordBatch, admission: Admission) -> OrderColumns:
         else:
             rows[place] = read
     columns = _merged(usual, _columns_of(rows)) if rows else usual
-    offsets = _int64s((record.offset for record in batch.records), len(batch.records))
+    offsets = np.array([record.offset for record in batch.records], dtype=np.int64)
     return OrderColumns(
         span=Span("orders", batch.start, batch.end),
         rejections=rejections,
@@ -88,7 +89,10 @@ def decode_orders(batch: RecordBatch, admission: Admission) -> OrderColumns:
 
 def _usual_lines(records: Sequence[Record]) -> tuple[list[_UsualLine], list[int], list[int]]:
     """Return the values that look like usual lines, their places, and the places of all others."""
-    lines: list[_UsualLine] = []
+    lines = _all_usual(records)
+    if lines is not None:
+        return lines, list(range(len(lines))), []
+    lines = []
     places: list[int] = []
     unusual: list[int] = []
     decode = _USUAL.decode
@@ -104,6 +108,28 @@ def _usual_lines(records: Sequence[Record]) -> tuple[list[_UsualLine], list[int]
     return lines, places, unusual
 
 
+def _all_usual(records: Sequence[Record]) -> list[_UsualLine] | None:
+    """Return the lines of a batch read in one go, None if one of them is not a plain usual line.
+
+    Values are joined by newlines. Each must begin with ``{`` and end with
+    ``}``, and no line break may be within one. No object can then reach over
+    a line break: behind the ``}`` of an inner object JSON has no ``{``, and
+    texts have no line breaks. So each value is at least one object, and as
+    many objects as values means that each is exactly one.
+    """
+    joined = joined_plain(records)
+    if joined is None:
+        return None
+    breaks = len(records) - 1
+    if joined.count(b"\n") != breaks or joined.count(b"}\n{") != breaks or joined[:1] + joined[-1:] != b"{}":
+        return None
+    try:
+        lines = _USUAL.decode_lines(joined)
+    except (ValueError, RecursionError):
+        return None
+    return lines if len(lines) == len(records) else None
+
+
 def _usual_columns(
     batch: RecordBatch, lines: Sequence[_UsualLine], places: Sequence[int], admission: Admission
 ) -> tuple[_Columns, list[int]]:
@@ -116,8 +142,12 @@ def _usual_columns(
     if not "".join(line.order_id for line in lines).isprintable():
         fits &= ~np.array([has_control_characters(line.order_id) for line in lines], dtype=np.bool_)
     prices = _prices(lines)
-    units = _int64s((line.quantity for line in lines), len(lines))
+    units = np.array([line.quantity for line in lines], dtype=np.int64)
     place = np.array(places, dtype=np.int64)
+    if fits.all():
+        placed = np.full(len(place), LineKind.PLACED, dtype=np.int64)
+        # each key is its value's, so none is missing
+        return _Columns(place, placed, cast(list[bytes], keys), occurred_at, occurred_at, units, prices), []
     fitting_keys = [key for key, one in zip(keys, fits.tolist(), strict=True) if one and key is not None]
     at = occurred_at[fits]
     kinds = np.full(len(at), LineKind.PLACED, dtype=np.int64)
@@ -142,7 +172,7 @@ def _latest_at(records: Sequence[Record], admission: Admission) -> Int64s | int:
     """Return the latest event time that each record may have, (N,) or one for all."""
     if admission.max_future_ms is None:
         return LATEST_AT
-    stamped = _int64s((record.timestamp for record in records), len(records))
+    stamped = np.array([record.timestamp for record in records], dtype=np.int64)
     return np.where(stamped < 0, LATEST_AT, np.minimum(stamped + admission.max_future_ms, LATEST_AT))
 
 
@@ -150,13 +180,13 @@ def _have_right_keys(
     keys: Sequence[bytes | None], lines: Sequence[_UsualLine], partition: int, admission: Admission
 ) -> Bools:
     """Return which records have the key of their value, a stock key of this partition, (N,)."""
-    known = admission.known(partition)
     wanted = list(map(_parts, lines))
-    if list(map(known.get, keys)) == wanted:
+    found: list[StockKey | None] = list(map(admission.known(partition).get, keys))
+    if None in found:
+        found = [admission.admit(key, partition) if one is None else one for key, one in zip(keys, found, strict=True)]
+    if found == wanted:
         return np.ones(len(keys), dtype=np.bool_)
-    return np.array(
-        [admission.admit(key, partition) == parts for key, parts in zip(keys, wanted, strict=True)], dtype=np.bool_
-    )
+    return np.array([one == parts for one, parts in zip(found, wanted, strict=True)], dtype=np.bool_)
 
 
 def _prices(lines: Sequence[_UsualLine]) -> Int64s:

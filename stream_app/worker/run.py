@@ -6,17 +6,19 @@ cannot mend (settings, topics, the layout of stored state) ends the worker.
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from redis.asyncio import Redis
 
-from stream_app.errors import ConfigError, Unavailable
+from stream_app.errors import ConfigError, StateLost, Unavailable
 from stream_app.kafka.outbox import Relay
 from stream_app.kafka.span_reader import SpanReader
-from stream_app.kafka.topics import TopicNames, co_partitioning_problems, product_counts
+from stream_app.kafka.topics import TopicNames, co_partitioning_problems, committed_offsets, product_counts
 from stream_app.ops.decisions import DecisionLog
+from stream_app.ops.health import Health, Part
 from stream_app.processor import Parts
 from stream_app.settings import Settings
 from stream_app.store.connection import connected, examined
@@ -36,6 +38,8 @@ ANSWER_SECONDS = 3.0
 STOP_SECONDS = 20.0
 """How long an orderly end may take; the state is safe at any instant."""
 
+T = TypeVar("T")
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -52,6 +56,28 @@ class Clients:
         await self.spans.close()
         await self.ends.close()
         await self.redis.aclose()
+
+
+class RedisSeen:
+    """Says once that Redis went away, and once that it is back, however often it is asked meanwhile."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._is_away = False
+
+    def is_away(self, why: str) -> None:
+        """It did not answer."""
+        self._health.lacks("redis", why)
+        if not self._is_away:
+            log.warning("redis_away", error=why)
+        self._is_away = True
+
+    def is_there(self) -> None:
+        """It answered."""
+        if self._is_away:
+            self._health.has("redis")
+            log.info("redis_back")
+        self._is_away = False
 
 
 async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_observing: bool = False) -> None:
@@ -94,35 +120,32 @@ async def _work(settings: Settings, outside: Outside, *, is_observing: bool) -> 
 
 
 async def _wait_for_redis(client: Redis, outside: Outside) -> None:
-    for seconds in _growing():
-        try:
-            report = await examined(client, Patience(ANSWER_SECONDS))
-        except Unavailable as away:
-            outside.health.lacks("redis", str(away))
-            log.warning("redis_waits", seconds=seconds, error=str(away))
-            await asyncio.sleep(seconds)
-        else:
-            outside.health.has("redis")
-            for warning in report.warnings:
-                log.warning("redis_is_less_than_durable", warning=warning)
-            return
+    report = await _until_available("redis", outside, lambda: examined(client, Patience(ANSWER_SECONDS)))
+    for warning in report.warnings:
+        log.warning("redis_is_less_than_durable", warning=warning)
 
 
 async def _wait_for_topics(settings: Settings, names: TopicNames, outside: Outside) -> Mapping[str, int]:
     """Return the partition counts of all topics once Kafka answers; ConfigError if a worker cannot run on them."""
+    counts = await _until_available("kafka", outside, lambda: asyncio.to_thread(product_counts, settings.kafka, names))
+    problems = co_partitioning_problems(counts, names)
+    if problems:
+        raise ConfigError(problems)
+    return counts
+
+
+async def _until_available(part: Part, outside: Outside, ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask a server until it answers, with growing pauses; meanwhile the worker is not ready and says why."""
     for seconds in _growing():
         try:
-            counts = await asyncio.to_thread(product_counts, settings.kafka, names)
+            answer = await ask()
         except Unavailable as away:
-            outside.health.lacks("kafka", str(away))
-            log.warning("kafka_waits", seconds=seconds, error=str(away))
+            outside.health.lacks(part, str(away))
+            log.warning(f"{part}_waits", seconds=seconds, error=str(away))
             await asyncio.sleep(seconds)
         else:
-            problems = co_partitioning_problems(counts, names)
-            if problems:
-                raise ConfigError(problems)
-            outside.health.has("kafka")
-            return counts
+            outside.health.has(part)
+            return answer
     raise AssertionError("waiting has no end")
 
 
@@ -131,22 +154,40 @@ async def _serve(
 ) -> None:
     health, meter, plan = outside.health, outside.meter, settings.plan()
     names = TopicNames(settings.topic_prefix)
-    patience = Patience(None, lambda why: health.lacks("redis", why), lambda: health.has("redis"))
+    redis = RedisSeen(health)
+    patience = Patience(None, redis.is_away, redis.is_there)
     store = RedisStore(clients.redis, settings.state_prefix, patience)
     follower = champion_follower(settings.models, plan, meter.swap_failed)
     await asyncio.to_thread(follower.champion)
     health.has("model")
     reader = StateReader(clients.redis, settings.state_prefix, Patience(ANSWER_SECONDS))
     upkeep = Upkeep(outside, Sources(store, reader, clients.ends, follower), is_observing=is_observing)
-    wire = JsonWire(counts[names.of("orders")], settings.max_future_seconds)
+    partitions = counts[names.of("orders")]
+    await _refuse_lost_state(settings, names, reader, outside, partitions)
+    wire = JsonWire(partitions, settings.max_future_seconds)
     relay = Relay(settings.kafka, store, names, counts, meter.published)
     readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
-    parts = Parts(plan, store, wire, DecisionLog(meter), follower)
+    owner = f"group {settings.group} on topics {settings.topic_prefix}*"
+    parts = Parts(plan, store, wire, DecisionLog(meter), follower, owner, partitions)
     try:
         await upkeep.look_at_switch()
         await _hold_sessions(SessionParts(settings, names, parts, clients.spans, relay, upkeep, readiness), outside)
     finally:
         await relay.close()
+
+
+async def _refuse_lost_state(
+    settings: Settings, names: TopicNames, reader: StateReader, outside: Outside, partitions: int
+) -> None:
+    """Raise StateLost if the group has read orders of which Redis knows nothing."""
+    topic = names.of("orders")
+    committed = await _until_available(
+        "kafka", outside, lambda: asyncio.to_thread(committed_offsets, settings.kafka, settings.group, topic)
+    )
+    known = set(await _until_available("redis", outside, reader.partitions))
+    lost = {one: offset for one in range(partitions) if one not in known and (offset := committed.get(one, 0))}
+    if lost:
+        raise StateLost(lost, f"under RESTOCK_STATE_PREFIX={settings.state_prefix} in {settings.redis_url}")
 
 
 async def _hold_sessions(parts: SessionParts, outside: Outside) -> None:

@@ -17,7 +17,7 @@ import structlog
 
 from replenishment.engine.columns import ROLES, Role
 from replenishment.forecaster import Forecaster
-from stream_app.errors import FencedClaim, StateCorrupt, Unavailable
+from stream_app.errors import FencedClaim, StateCorrupt, StateLost, Unavailable
 from stream_app.ports import Claim, Fence, Outcome, RecordBatch
 from stream_app.worker.inbox import Delivery, Inbox
 
@@ -142,6 +142,7 @@ class PartitionRunner:
         self._inbox = Inbox(INBOX_BATCHES)
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._applied_before = 0
         self._log = log.bind(partition=partition)
 
     async def start(self, generation: int, era: int) -> asyncio.Future[Mapping[Role, int]]:
@@ -215,6 +216,7 @@ class PartitionRunner:
             try:
                 claim = await shell.claim(self.partition, generation)
                 positions = {role: claim.progress.positions.get(role, 0) for role in ROLES}
+                self._require_state(positions)
                 standing = _Standing(shell, positions, era, self._around.clock())
                 if await self._are_read(standing, to_read):
                     self.shell = shell
@@ -224,6 +226,12 @@ class PartitionRunner:
                 self._log.warning("claim_waits", seconds=retry_seconds, error=str(away))
             await asyncio.sleep(retry_seconds)
             retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
+
+    def _require_state(self, positions: Mapping[Role, int]) -> None:
+        """Raise StateLost if the store knows nothing of what it had applied before; less than that is re-read."""
+        if self._applied_before and not any(positions.values()):
+            raise StateLost({self.partition: self._applied_before}, "any longer")
+        self._applied_before = max(self._applied_before, positions["orders"])
 
     async def _are_read(self, standing: _Standing, roles: Sequence[Role]) -> bool:
         for role in roles:
@@ -271,6 +279,7 @@ class PartitionRunner:
             standing.positions[batch.topic] = batch.end
             self._around.relay.wake(self.partition)
         if batch.topic == "orders":
+            self._applied_before = standing.positions["orders"]
             standing.quiet_since = self._around.clock()
         await delivery.acknowledge()
         return Outcome.APPLIED

@@ -105,6 +105,9 @@ async def an_older_turn_finds_the_store_ahead(store: Store) -> None:
     for turn in (1, 2, 3):
         await store.apply(fence, effects(turn), ())
     assert await store.apply(fence, effects(2, written("hot", {b"a": row(9)})), ()) is Outcome.AHEAD
+    # a turn that moves no position, as one of silence, says by its number alone that it is older
+    silent = effects(2, written("hot", {b"a": row(9)}), positions={})
+    assert await store.apply(fence, silent, ()) is Outcome.AHEAD
     assert not await rows(store, fence, "hot")
 
 
@@ -148,6 +151,13 @@ async def a_claim_without_a_group_is_not_compared_and_keeps_the_generation(store
     with pytest.raises(FencedClaim):
         await claimed(store, generation=6)
     await claimed(store, generation=7)
+
+
+async def a_claim_for_another_owner_is_refused_with_both_names(store: Store) -> None:
+    await store.claim(0, 1, Opening(1_000, LAYOUT, "group a"))
+    with pytest.raises(LayoutMismatch, match="belongs to group a, this worker is of group b"):
+        await store.claim(0, 99, Opening(1_000, LAYOUT, "group b"))
+    await store.claim(0, 1, Opening(1_000, LAYOUT, "group a"))
 
 
 async def a_claim_of_another_layout_is_refused_with_every_difference(store: Store) -> None:
@@ -282,6 +292,7 @@ LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     a_zombie_is_fenced_whatever_it_asks,
     an_older_generation_cannot_claim_and_disturbs_nobody,
     a_claim_without_a_group_is_not_compared_and_keeps_the_generation,
+    a_claim_for_another_owner_is_refused_with_both_names,
     a_claim_of_another_layout_is_refused_with_every_difference,
     what_was_written_is_loaded_again_whole,
     a_later_turn_overwrites_and_removes_rows,

@@ -84,12 +84,14 @@ def test_processes_end_with_the_context_and_those_that_will_not_are_killed(
     monkeypatch.setattr("stream_app.demo.children.STOP_SECONDS", 0.5)
     deaf = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{UP_FOR_EVER}"
 
-    async def start(children: Children) -> list[psutil.Process]:
+    # the servers of the session run beside
+    before = set(psutil.Process().children(recursive=True))
+
+    async def start(children: Children) -> set[psutil.Process]:
         for name, script in (("polite", UP_FOR_EVER), ("deaf", deaf)):
             await children.start(name, PYTHON, "-c", script)
             await asyncio.to_thread(eventually, lambda name=name: "up" in (tmp_path / f"{name}.log").read_text())  # type: ignore[misc]
-        started: list[psutil.Process] = psutil.Process().children(recursive=True)
-        return started
+        return set(psutil.Process().children(recursive=True)) - before
 
     started = in_context(tmp_path, start)
     assert len(started) == 4, "two processes, each behind its watchdog"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 PATIENCE_SECONDS = 90.0
 RESTOCK = (sys.executable, "-m", "stream_app.cli.main")
@@ -98,11 +98,29 @@ class Cluster:
         _, summary = self.state()
         return sum(summary["applied"].get(self.topic(role), {}).values())
 
+    def redis(self) -> "redis.Redis":
+        """Return a client of its Redis."""
+        return redis.Redis.from_url(self.environment["RESTOCK_REDIS_URL"])
+
     def is_outbox_empty(self) -> bool:
         """Whether all that left the state is published."""
         prefix = self.environment["RESTOCK_STATE_PREFIX"]
-        with redis.Redis.from_url(self.environment["RESTOCK_REDIS_URL"]) as client:
+        with self.redis() as client:
             return not any(client.xlen(name) for name in client.keys(f"restock:{{{prefix}:*}}:outbox"))
+
+    def is_caught_up(self) -> bool:
+        """Whether every record that the topics hold is applied."""
+        _, summary = self.state()
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        try:
+            for topic, applied in summary["applied"].items():
+                partitions = [TopicPartition(topic, one) for one in consumer.partitions_for_topic(topic) or ()]
+                ends = consumer.end_offsets(partitions)
+                if any(applied.get(str(at.partition), 0) < end for at, end in ends.items()):
+                    return False
+        finally:
+            consumer.close()
+        return True
 
     def produce(self, role: str, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> int:
         """Write (partition, key, value) records; return how many."""

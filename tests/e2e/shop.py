@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ DAY = 86_400
 HISTORY_DAYS = 60
 START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
 LIVE = START + HISTORY_DAYS * DAY
-SKUS = [f"SKU-{number:03d}" for number in range(30)]
+SKUS = [f"SKU-{number:03d}" for number in range(90)]
 
 Record = tuple[int, bytes | None, bytes | None]
 
@@ -53,3 +53,30 @@ def counted(at: float, on_hand: int) -> Iterator[Record]:
     for sku in SKUS:
         event = {"type": "stock_counted", "event_id": f"count-{sku}", "location": "main", "sku": sku}
         yield keyed(f"main|{sku}".encode(), event | {"event_time": round(at * 1000), "on_hand": on_hand})
+
+
+def mixed_order(rng: random.Random, number: int, at: float) -> Record:
+    """Return a line; now and then a cancellation, a late line or one that must be refused."""
+    sku = rng.choices(SKUS, weights=range(1, len(SKUS) + 1))[0]
+    line: dict[str, Any] = {"order_id": f"o{number}", "location": "main", "sku": sku}
+    line |= {"quantity": rng.randint(1, 9), "event_time": round(at * 1000)}
+    chance = rng.random()
+    if chance < 0.02:
+        line |= {"type": "order_cancelled", "placed_at": round((at - rng.choice([60, DAY, 3 * DAY])) * 1000)}
+    elif chance < 0.04:
+        line["event_time"] = round((at - rng.choice([2, 200]) * DAY) * 1000)
+    elif chance < 0.05:
+        line["quantity"] = 0
+    return keyed(f"main|{sku}".encode(), line)
+
+
+def answers(requests: Mapping[str, Mapping[str, Any]], done: set[str]) -> Iterator[Record]:
+    """Yield acceptance and receipt of every request that is not in ``done``, and put it there."""
+    for restock_id in sorted(requests.keys() - done):
+        request = requests[restock_id]
+        about = {name: request[name] for name in ("restock_id", "location", "sku", "quantity")}
+        key = f"{request['location']}|{request['sku']}".encode()
+        for kind in ("restock_accepted", "stock_received"):
+            event = {"type": kind, "event_id": f"{kind}-{restock_id}", "event_time": request["decided_at"]}
+            yield keyed(key, {**about, **event})
+        done.add(restock_id)

@@ -86,10 +86,11 @@ def test_servers_stop_when_an_error_leaves_the_context(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="promised on Linux")
 def test_a_server_ends_when_its_watchdog_is_killed(tmp_path: Path) -> None:
+    # the servers of the session have watchdogs too
+    before = set(psutil.Process().children())
     server = BoundProcess("sleeper", ["sleep", "600"], tmp_path)
     server.begin()
-    server.wait_until(lambda: bool(psutil.Process().children(recursive=True)), 10)
-    watchdog = next(child for child in psutil.Process().children() if "watchdog.py" in " ".join(child.cmdline()))
+    (watchdog,) = set(psutil.Process().children()) - before
     server.wait_until(lambda: bool(watchdog.children()), 10)
     sleeper = watchdog.children()
     watchdog.kill()

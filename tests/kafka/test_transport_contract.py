@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.structs import ConsumerRecord
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as stock
@@ -22,6 +24,12 @@ PARAMETERS = [
     (stock.Consumer, "_to_message", ["self", "tp", "record"]),
     (stock.Consumer, "_new_consumer_thread", ["self"]),
     (stock.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
+    (
+        stock.AIOKafkaConsumerThread,
+        "_fetch_records",
+        ["self", "consumer", "active_partitions", "timeout", "max_records"],
+    ),
+    (fetcher.PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
 ]
 
 
@@ -57,6 +65,21 @@ def test_faust_gives_up_recovery_later_than_we_do() -> None:
 
 def test_aiokafka_reads_the_wait_of_a_fetch_when_it_starts() -> None:
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start)
+
+
+def test_aiokafka_buffers_results_in_one_dictionary_and_unpacks_when_asked() -> None:
+    assert "self._records = collections.OrderedDict()" in inspect.getsource(fetcher.Fetcher.__init__)
+    assert "self._records[tp] = FetchResult(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "self._partition_records = partition_records" in inspect.getsource(fetcher.FetchResult.__init__)
+    assert "self._consumer_record(tp, record)" in inspect.getsource(fetcher.PartitionRecords._unpack_records)
+
+
+def test_a_record_as_unpacked_has_all_that_the_product_reads() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1_000)
+    builder.append(0, 1_700_000_000_000, b"key", b"value", [("name", b"content")])
+    (record,) = DefaultRecordBatch(bytes(builder.build()))
+    assert (record.offset, record.timestamp, record.key, record.value) == (0, 1_700_000_000_000, b"key", b"value")
+    assert list(record.headers) == [("name", b"content")]
 
 
 def test_a_batch_fits_into_the_record_faust_expects() -> None:

@@ -1,6 +1,10 @@
 """Step graphs: the numbers of the oracle, rows that stand alone, and hostile graphs refused by name."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,3 +220,12 @@ def test_graph_cut_short_anywhere_is_refused() -> None:
     for length in range(0, len(raw), 997):
         with pytest.raises(ArtifactCorrupt):
             OnnxStep.from_bytes(raw[:length])
+
+
+def test_nothing_is_written_into_the_home_directory_when_a_version_is_loaded(tmp_path: Path) -> None:
+    load = "from model_store import artifact; from model_store.starter import starter_directory as at;"
+    load += "artifact.read(at(), packaged=True).forecaster()"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", load], env=environment, check=True, cwd=Path(__file__).parents[2])
+    assert list(tmp_path.rglob("*")) == []

@@ -65,19 +65,23 @@ def test_promoting_the_champion_again_changes_nothing(versions: Versions) -> Non
     assert len(versions.promotions()) == 1
 
 
-def test_rollback_goes_back_step_by_step_and_no_further_than_the_first(versions: Versions) -> None:
+def test_rollback_goes_back_step_by_step_and_at_last_to_the_starter(versions: Versions) -> None:
     a, b, c = published(versions, 3)
     for at, version in enumerate((a, b, c)):
         versions.promote(version, **BY, at=at)
     assert versions.previous() == b
     assert versions.rollback(**BY, at=3).version == b == versions.champion()
     assert versions.rollback(**BY, at=4).version == a == versions.champion()
+    assert versions.rollback(**BY, at=5).version is None
+    assert versions.champion() is None
     with pytest.raises(VersionNotFound, match="no earlier champion"):
-        versions.rollback(**BY, at=5)
-    assert versions.champion() == a
-    versions.promote(c, **BY, at=6)
-    assert versions.rollback(**BY, at=7).version == a
-    assert [one.action for one in versions.promotions()] == ["promote"] * 3 + ["rollback"] * 2 + ["promote", "rollback"]
+        versions.rollback(**BY, at=6)
+    versions.promote(a, **BY, at=7)
+    versions.promote(c, **BY, at=8)
+    assert versions.rollback(**BY, at=9).version == a
+    assert [one.action for one in versions.promotions()] == (
+        ["promote"] * 3 + ["rollback"] * 3 + ["promote", "promote", "rollback"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def test_promotions_at_once_are_all_logged(versions: Versions) -> None:
         mover.start()
     for mover in movers:
         mover.join()
-    assert sorted(one.version for one in versions.promotions()) == sorted(ids)
+    assert sorted(one.version or "" for one in versions.promotions()) == sorted(ids)
     assert versions.champion() == versions.promotions()[-1].version
 
 

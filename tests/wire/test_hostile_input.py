@@ -161,6 +161,30 @@ def test_one_values_bytes_never_reach_another_record() -> None:
     assert [(one.offset, one.code) for one in columns.rejections] == [(at, "undecodable") for at in (0, 1, 2, 4)]
 
 
+ONE = json.dumps(ORDER).encode()
+HEAD, TAIL = ONE[:40], ONE[40:]
+SPLIT = {
+    "an object over two values": [HEAD, TAIL],
+    "an object over two values beside two in one": [HEAD, TAIL, ONE + b" " + ONE],
+    "an inner object that ends a value": [b'{"pad":{}', b"}", ONE + ONE],
+    "an inner object that ends a value before another object": [b'{"pad":{}', ONE, ONE + b"}"],
+    "a text that ends and begins like objects": [b'{"pad":"}', b'{"', ONE + b"," + ONE],
+    "two in one beside none": [ONE + ONE, b""],
+    "two in one beside white space": [ONE + b"\r" + ONE, b" "],
+    "a line break within": [HEAD + b"\n" + TAIL, ONE],
+    "line breaks around": [b"\n" + ONE + b"\n", ONE],
+    "a line break within a text": [ONE.replace(b'"o1"', b'"o}\n{1"'), ONE],
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_values_read_in_one_go_are_judged_as_if_alone(name: str) -> None:
+    records = numbered([ONE, *SPLIT[name], ONE])
+    together, alone = orders(records), [orders([record]) for record in records]
+    assert rows(together) == [row for one in alone for row in rows(one)]
+    assert together.rejections == [rejection for one in alone for rejection in one.rejections]
+
+
 LARGEST = 65_536
 HOSTILE = {
     "brackets": b"[" * LARGEST,

@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from model_store.training.history import DemandHistory
 from model_store.training.progress import Silent
 from model_store.training.synthetic import generate
-from replenishment.arrays import Float32s
 from replenishment.buckets import BucketWidth
 
 DAY = BucketWidth(86_400)
@@ -20,7 +20,7 @@ SILENT = Silent()
 
 
 def history_from(
-    units: Sequence[Sequence[float]] | Float32s,
+    units: ArrayLike,
     *,
     born: Sequence[int] | None = None,
     missing: Sequence[tuple[int, int]] = (),

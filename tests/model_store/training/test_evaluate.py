@@ -56,17 +56,18 @@ class Oracle:
 
 
 def test_perfect_forecaster_scores_zero() -> None:
-    for score in evaluate(Oracle(steady()), steady(), ORIGINS).values():
+    history = history_from(steady().demand_units, born=steady().born.tolist())
+    for score in evaluate(Oracle(history), history, ORIGINS).values():
         assert (score.spb, score.wpb, score.wape) == (0, 0, 0)
         assert score.bias == pytest.approx(0, abs=1e-6)
         assert score.coverage == dict.fromkeys(LEVELS, 1.0)
-        assert score.n == 3 * steady().born_by(100 - ESTABLISHED_BUCKETS)
+        assert score.n == 3 * history.born_by(100 - ESTABLISHED_BUCKETS)
 
 
 @pytest.mark.parametrize("shift", [-1, 1])
 def test_forecast_that_is_one_bucket_off_is_off_by_one_bucket_of_a_rising_demand(shift: int) -> None:
     # Demand is t: shifting the sum over h buckets by one changes it by exactly h.
-    history = history_from([np.arange(130), np.arange(130)])
+    history = history_from(np.stack([np.arange(130), np.arange(130)]))
     for lead, score in evaluate(Oracle(history, shift_buckets=shift), history, ORIGINS).items():
         demanded = sum(sum(range(origin, origin + lead)) for origin in ORIGINS.columns)
         assert score.wape == pytest.approx(3 * lead / demanded)

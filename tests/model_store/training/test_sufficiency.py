@@ -18,7 +18,7 @@ def require(history: DemandHistory) -> None:
 @pytest.mark.parametrize(
     ("history", "message"),
     [
-        (history_from(np.ones((9, 41))), "has 41 buckets of 86400 s.*needs 42.*Train again from 2011-03-09T00:00Z on"),
+        (history_from(np.ones((9, 41))), "has 41 buckets of 86400 s.*needs 42.*Train again from 2011-03-13T00:00Z on"),
         (
             history_from(np.zeros((9, 60))),
             "all demand before .* is zero .9 stock keys, 46 buckets.*Check the quantities",
