@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -161,11 +160,6 @@ def test_time_limit_too_short_for_any_run_is_wrong_usage(file: Path, models: Pat
     result = ran("train", "--orders", file, "--models", models, "--seconds-at-most", "5")
     assert result.exit_code == 2
     assert "20" in result.stderr
-
-
-def rows_of(result: Result) -> list[dict[str, Any]]:
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def said_by(process: subprocess.Popen[str]) -> Iterator[str]:
