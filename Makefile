@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos contracts dashboards lock clean venv
+.PHONY: help demo test check format bench chaos contracts dashboards forecast-table lock clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
 	@echo "make contracts  write contracts/ anew from the code: schemas of the topics, AsyncAPI"
 	@echo "make dashboards write dashboards and alert rules below deploy/ anew from deploy/observability"
+	@echo "make forecast-table  every model on a year of real orders: about 30 minutes"
 	@echo "make chaos    faults at random on real servers, then an audit; MINUTES=10 SEED=1"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
@@ -57,6 +58,15 @@ contracts: venv
 
 dashboards: venv
 	@$(BIN)/python -m deploy.observability.write
+
+FORECAST_MODELS = moving_average,exponential_smoothing,seasonal_naive,seasonal_least_squares,tsb,lightgbm,lightgbm_plain,mlp,cnn,lstm_2x50,lstm,average
+forecast-table: venv
+	@echo "forecast-table: every model on a year of real orders; about 30 minutes on 2 cores"
+	@mkdir -p var/forecasts
+	@PYTHONPATH=. $(BIN)/python tools/online_retail_orders.py stream_app/demo/online_retail.parquet var/forecasts/orders.parquet
+	@$(BIN)/model-store evaluate --orders var/forecasts/orders.parquet --clean-actuals --bucket 1d \
+		--first-origin 2011-10-08 --origins-every 7 --leads 7,14 --stock-lead 7 --models $(FORECAST_MODELS) \
+		--out var/forecasts/forecasts.parquet --json var/forecasts/figures.json $(ARGS)
 
 chaos: venv
 	@echo "chaos: $(or $(MINUTES),2) minutes of faults on a Kafka, a Valkey and workers of its own"

@@ -1,108 +1,295 @@
-"""The command `evaluate`: versions scored on the last buckets of a demand, beside the moving average.
+"""The command `evaluate`: models and versions on the same forecasts of the same demand, with a rolling origin.
 
-TensorFlow is not loaded: what is scored is what would serve.
+TensorFlow is loaded only if a net is to be fitted; versions are scored as they would serve.
 """
 
 import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from model_store.cli.main import json_option, models_option
 from model_store.cli.source import Source, reported, source_options
 from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
-    from model_store.artifact import Artifact
-    from model_store.training.evaluate import Origins, Scores
-    from model_store.training.history import DemandHistory
+    from model_store.training.backtest import Backtest, Protocol
+    from model_store.training.comparison import Candidate
     from model_store.training.progress import Reporter
-    from replenishment.forecaster import Forecaster
+    from model_store.training.trainers import Trainer
+    from replenishment.buckets import BucketWidth
 
-STARTER = "starter"
+STARTER, CHAMPION, TEXTBOOK = "starter", "champion", "moving_average"
+_STDOUT = "-"
+
+
+class _ListType(click.ParamType):
+    """Values with commas between them; ``of`` makes each."""
+
+    def __init__(self, name: str, of: Callable[[str], Any]) -> None:
+        self.name = name
+        self._of = of
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(dict.fromkeys(self._of(part.strip()) for part in value.split(",")))
+        except ValueError:
+            self.fail(f"{value!r} is no list of {self.name}", param, ctx)
+
+
+def _lead(text: str) -> int:
+    lead = int(text)
+    if lead < 1:
+        raise ValueError(text)
+    return lead
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for on the command line; see the options."""
+
+    inventory: Path | None
+    first_origin: datetime | None
+    origins_every: int | None
+    leads: tuple[int, ...] | None
+    clean_actuals: bool
 
 
 @click.command()
 @click.argument("version", nargs=-1)
 @source_options
-@models_option
-@json_option
-def evaluate(version: tuple[str, ...], models: Path, as_json: bool, **source: Any) -> None:
-    """Score each VERSION, or the champion, beside a moving average on the last buckets of a demand.
+@click.option(
+    "--inventory",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File that says in which buckets a key could not be sold (available_fraction empty or 0).",
+)
+@click.option(
+    "--signals",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of planned promotions and prices. Checked; no model uses it yet.",
+)
+@click.option(
+    "--first-origin",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="First day (or instant, UTC) that the first origin does not see; an edge of a bucket. Default: the last "
+    "buckets are forecast, from up to four origins.",
+)
+@click.option("--origins-every", type=click.IntRange(1), help="Buckets between origins; default: the shortest lead.")
+@click.option("--leads", type=_ListType("leads, such as 7,14", _lead), help="Buckets to forecast; default: 7,14.")
+@click.option(
+    "--models",
+    "wanted",
+    type=_ListType("models, such as lstm,moving_average", str),
+    help="Models to fit, and versions: starter, champion, or an id. Default: a moving average, beside the champion if "
+    "no VERSION is named.",
+)
+@click.option(
+    "--store",
+    "store",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/models"),
+    envvar="RESTOCK_MODELS",
+    show_default=True,
+    show_envvar=True,
+    help="Directory of versions.",
+)
+@click.option(
+    "--stock-lead",
+    type=click.IntRange(0),
+    help="Also simulate stock from the first origin to the end, with this lead time in buckets, and show how much "
+    "each model needs for the same fill rate.",
+)
+@click.option("--refit", is_flag=True, help="Fit anew before each origin instead of once before the first.")
+@click.option("--clean-actuals", is_flag=True, help="Clean the demand that forecasts are scored on, too.")
+@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often a net is shown each bucket; default: 6.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all forecasts to this Parquet file (or CSV)."
+)
+@click.option(
+    "--json", "json_file", is_flag=False, flag_value=_STDOUT, metavar="[FILE]", help="Write figures as JSON to FILE."
+)
+def evaluate(
+    *,
+    version: tuple[str, ...],
+    signals: Path | None,
+    wanted: tuple[str, ...] | None,
+    store: Path,
+    refit: bool,
+    stock_lead: int | None,
+    epochs: int | None,
+    seed: int,
+    out: Path | None,
+    json_file: str | None,
+    **options: Any,
+) -> None:
+    """Score models and VERSIONs on demand that they have not seen, all at the same origins.
 
-    VERSION may also be `starter`. Scored as when training: up to four
-    origins, none of which sees what it forecasts. A version that learnt from
-    the buckets it is scored on is marked, for it looks better than it is.
+    Each model is fitted once on the buckets before the first origin, then only
+    advanced, as a worker does. Figures are over keys whose first line is 60
+    buckets before the first origin or earlier (if there are none: over all
+    that have a lead sum before it).
     """
+    begun = time.monotonic()
+    wish = _Wish(**{name: options.pop(name) for name in _Wish.__dataclass_fields__})
     with reported() as reporter:
-        rows = _rows(version, models, Source(**source).read(reporter), reporter)
-    for row in rows:
-        click.echo(json.dumps(row) if as_json else _line(row))
+        backtest = _backtest(Source(**options), wish, reporter)
+        if signals is not None:
+            _check_signals(signals, reporter)
+        beside = wanted if wanted is not None else (TEXTBOOK,) if version else ()
+        names = (*version, *beside) or _default_models(store, reporter)
+        candidates = _candidates(names, store, backtest, _plan_options(epochs, seed), refits=refit, stock=stock_lead)
+        from model_store.training.comparison import compare
+        from model_store.training.evaluation_report import as_json, table
+        from model_store.training.paired import compared
+
+        found = compare(backtest, candidates, reporter, time.monotonic, stock_lead)
+        reporter.stage("comparing")
+        pairs = compared(found.actuals, found.forecasts, backtest.origins.leads, seed)
+        if out is not None:
+            from model_store.training.forecasts_file import write_forecasts
+
+            reporter.say(f"wrote {write_forecasts(out, backtest, found.forecasts)} forecasts to {out}")
+        report = as_json(found, pairs, time.monotonic() - begun)
+        if json_file not in (None, _STDOUT):
+            Path(str(json_file)).write_text(json.dumps(report, indent=2) + "\n")
+    for line in [json.dumps(report)] if json_file == _STDOUT else table(report):
+        click.echo(line)
 
 
-def _rows(
-    wanted: tuple[str, ...], models: Path, history: "DemandHistory", reporter: "Reporter"
-) -> list[dict[str, Any]]:
-    from model_store.kinds.moving_average import fallback
-    from model_store.spec import default_grid
+def _backtest(source: Source, wish: _Wish, reporter: "Reporter") -> "Backtest":
+    from model_store.training.backtest import read_backtest
+    from replenishment.buckets import BucketWidth
+
+    width = BucketWidth(source.bucket, source.bucket_offset_seconds)
+    if source.orders is None or wish.first_origin is None:
+        return _of_history(source, wish, reporter)
+    reporter.stage(f"reading {source.orders.name}")
+    backtest = read_backtest(source.orders, wish.inventory, width, _protocol(source, wish, width))
+    for one in backtest.findings:
+        if one.lines:
+            reporter.say(f"cleaning: {one.lines} lines ({one.units} units) {one.rule}: {one.meaning}")
+    return backtest
+
+
+def _of_history(source: Source, wish: _Wish, reporter: "Reporter") -> "Backtest":
+    """Demand of the topic, or of a file without a first origin: the last buckets are held out, as when training."""
+    from model_store.spec import DEFAULT_HORIZONS_BUCKETS
+    from model_store.training.backtest import Protocol, backtest_of
+    from model_store.training.bucketing import AnchoredGrid
     from model_store.training.evaluate import held_out
     from model_store.training.sufficiency import require_long
 
-    origins = held_out(history.buckets, default_grid().horizons_buckets)
+    if wish.inventory is not None:
+        raise click.UsageError("--inventory needs --orders and --first-origin")
+    history = source.read(reporter)
+    if wish.first_origin is not None:
+        protocol = _protocol(source, wish, history.width)
+        grid = AnchoredGrid.at(history.width, protocol.first_origin_at)
+        if grid.moved_ms:
+            raise click.UsageError("--first-origin is no edge of the buckets of the topic")
+        return backtest_of(history, history, grid, protocol)
+    longest = wish.leads[-1] if wish.leads else DEFAULT_HORIZONS_BUCKETS[-1]
+    origins = held_out(history.buckets, tuple(range(1, longest + 1)))
     require_long(history, origins)
-    scored_from_at = history.width.start_of(history.first_bucket + origins.columns[0])
-    artifacts = _artifacts(wanted, models, reporter)
-    for found in artifacts:
-        found.require_fits(history.width, found.manifest.spec.context_buckets)
-    forecasters = [*(found.forecaster() for found in artifacts), fallback(history.width)]
-    scores = _scored(forecasters, history, origins, reporter)
-    learnt_until_at = {found.version: found.manifest.data_until_at for found in artifacts}
-    return [_row(name, scores[name], learnt_until_at.get(name, 0) > scored_from_at) for name in scores]
+    leads = wish.leads or origins.leads
+    first_at = history.width.start_of(history.first_bucket + origins.columns[0])
+    protocol = Protocol(first_at, wish.origins_every or origins.leads[0], leads)
+    return backtest_of(history, history, AnchoredGrid(history.width), protocol)
 
 
-def _artifacts(wanted: tuple[str, ...], models: Path, reporter: "Reporter") -> "list[Artifact]":
-    from model_store import artifact
+def _protocol(source: Source, wish: _Wish, width: "BucketWidth") -> "Protocol":
+    from model_store.training.backtest import Protocol
+
+    if wish.first_origin is None:
+        raise click.UsageError("--first-origin is missing")
+    first_at = round(wish.first_origin.replace(tzinfo=UTC).timestamp() * 1000)
+    if not (wish.first_origin.hour or wish.first_origin.minute or wish.first_origin.second):
+        first_at -= width.offset_seconds * 1000  # a day is a local one
+    leads = tuple(sorted(wish.leads or (7, 14)))
+    until_at = None if source.until is None else round(source.until.replace(tzinfo=UTC).timestamp() * 1000)
+    return Protocol(first_at, wish.origins_every or leads[0], leads, wish.clean_actuals, until_at)
+
+
+def _check_signals(path: Path, reporter: "Reporter") -> None:
+    from model_store.training.orders_file import read_frame
+
+    frame = read_frame(path)
+    reporter.say(f"{path.name}: {frame.height} rows read; no model uses signals yet, forecasts are made without them")
+
+
+def _default_models(store: Path, reporter: "Reporter") -> tuple[str, ...]:
     from model_store.versions import Versions
 
-    versions = Versions(models)
-    champion = versions.champion()
-    if not wanted and champion is None:
-        reporter.say(f"there is no champion in {models}: the starter is scored")
-    names = wanted or (champion or STARTER,)
-    return [
-        artifact.read(starter_directory(), packaged=True) if name == STARTER else versions.read(name) for name in names
-    ]
+    if Versions(store).champion() is not None:
+        return (CHAMPION, TEXTBOOK)
+    reporter.say(f"there is no champion in {store}: the starter is scored")
+    return (STARTER, TEXTBOOK)
 
 
-def _scored(
-    forecasters: "list[Forecaster]", history: "DemandHistory", origins: "Origins", reporter: "Reporter"
-) -> "dict[str, Scores]":
-    from model_store.training.evaluate import evaluate as scored
-
-    stage = reporter.stage("evaluating")
-    scores = {}
-    for place, forecaster in enumerate(forecasters):
-        scores[forecaster.version] = scored(forecaster, history, origins)
-        stage(place + 1, len(forecasters), forecaster.version)
-    return scores
+def _plan_options(epochs: int | None, seed: int) -> dict[str, Any]:
+    return {"seed": seed, **({"epochs": epochs} if epochs else {})}
 
 
-def _row(name: str, scores: "Scores", is_seen: bool) -> dict[str, Any]:
-    from model_store.training.evaluate import mean_spb, rows_of
+def _candidates(
+    names: tuple[str, ...],
+    store: Path,
+    backtest: "Backtest",
+    options: dict[str, Any],
+    *,
+    refits: bool,
+    stock: int | None,
+) -> "dict[str, Candidate]":
+    from model_store.training.comparison import fitted_candidate
+    from model_store.training.peer_lightgbm import PEERS, LightgbmPeer
+    from model_store.training.plan import RunPlan, grid_for
 
-    forecasts = sum(score.n for score in scores.values())
-    return {
-        "version": name,
-        "learnt_from_scored_buckets": is_seen,
-        "forecasts": forecasts,
-        "spb": round(mean_spb(scores), 6),
-        **rows_of(scores),
-    }
+    grid = grid_for(tuple(sorted({*backtest.origins.leads, *([] if stock is None else [stock + 1])})))
+    candidates: dict[str, Candidate] = {}
+    for name in names:
+        trainer = _trainer(name)
+        if name in PEERS:
+            candidates[name] = LightgbmPeer(options["seed"], weighs=PEERS[name])
+        elif trainer is not None:
+            candidates[name] = fitted_candidate(trainer, RunPlan(kind=name, grid=grid, **options), refits=refits)
+        else:
+            candidates[name] = _version(name, store, backtest)
+    return candidates
 
 
-def _line(row: dict[str, Any]) -> str:
-    figures = [f"{name} {value:.4f}" for name, value in row.items() if name.startswith(("spb", "wpb"))]
-    coverage = [f"{name} {row[name]:.3f}" for name in row if name.startswith("coverage") and name.endswith("_95")]
-    remark = "  (learnt from these buckets)" if row["learnt_from_scored_buckets"] else ""
-    return "  ".join([row["version"], *figures, *coverage]) + remark
+def _trainer(name: str) -> "Trainer | None":
+    from model_store.training.trainers import trainer_of
+
+    try:
+        return trainer_of(name)
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {error}") from error
+
+
+def _version(name: str, store: Path, backtest: "Backtest") -> "Candidate":
+    from model_store import artifact
+    from model_store.training.comparison import version_candidate
+    from model_store.training.trainers import known_models
+    from model_store.versions import Versions
+
+    def begins_at(column: int) -> int:
+        return backtest.origin_at(column)
+
+    if name == STARTER:
+        return version_candidate(artifact.read(starter_directory(), packaged=True), begins_at)
+    versions = Versions(store)
+    chosen = versions.champion() if name == CHAMPION else name
+    if chosen is None:
+        raise click.UsageError(f"there is no champion in {store}; promote a version: model-store promote")
+    if not artifact.VERSION_ID.fullmatch(chosen):
+        raise click.UsageError(
+            f"{name!r} is no model and no version. Models are {known_models()}; versions are {STARTER}, {CHAMPION} "
+            "and what model-store list shows"
+        )
+    return version_candidate(versions.read(chosen), begins_at)

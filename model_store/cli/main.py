@@ -1,4 +1,4 @@
-"""Commands on versions: list, show, verify, promote, rollback. Training commands are loaded when asked for.
+"""Commands on versions: list, show, verify, promote, rollback. Other commands are loaded when asked for.
 
 Data goes to stdout, messages to stderr; exit code 0 done, 1 failed, 2 wrong
 usage. Importing this loads neither TensorFlow nor ONNX Runtime.
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from model_store.versions import Promotion, Versions
 
 TRAINING_COMMANDS = {
+    "diff": "model_store.cli.diff",
     "evaluate": "model_store.cli.evaluate",
+    "promotions": "model_store.cli.promotions",
+    "report": "model_store.cli.report",
     "starter": "model_store.cli.train",
     "train": "model_store.cli.train",
 }
@@ -75,8 +78,8 @@ why_option = click.option("--why", required=True, help="Reason, for the log.")
 @json_option
 def list_versions(models: Path, as_json: bool) -> None:
     """List all versions, the champion marked with a star; damaged ones are shown as such."""
-    with _reported():
-        versions = _opened(models)
+    with reported_errors():
+        versions = opened(models)
         champion = versions.champion()
         for version in versions.ids():
             row = {"version": version, "champion": version == champion, **_summary(versions, version)}
@@ -91,10 +94,10 @@ def list_versions(models: Path, as_json: bool) -> None:
 @json_option
 def show(version: str, models: Path, as_json: bool) -> None:
     """Show the manifest of VERSION and when it was promoted."""
-    with _reported():
-        versions = _opened(models)
+    with reported_errors():
+        versions = opened(models)
         manifest = versions.read(version).manifest
-        promotions = [_promotion_row(one) for one in versions.promotions() if one.version == version]
+        promotions = [promotion_row(one) for one in versions.promotions() if one.version == version]
     if as_json:
         click.echo(json.dumps({"version": version, "manifest": _builtins(manifest), "promotions": promotions}))
         return
@@ -109,8 +112,8 @@ def show(version: str, models: Path, as_json: bool) -> None:
 @json_option
 def verify(version: tuple[str, ...], models: Path, as_json: bool) -> None:
     """Verify digests, graph and self-test of each VERSION, or of all; exit 1 if one fails."""
-    with _reported():
-        versions = _opened(models)
+    with reported_errors():
+        versions = opened(models)
         wanted = version or versions.ids()
     faults = {one: _fault(versions, one) for one in wanted}
     for one, fault in faults.items():
@@ -128,8 +131,8 @@ def verify(version: tuple[str, ...], models: Path, as_json: bool) -> None:
 @json_option
 def promote(version: str, models: Path, who: str, why: str, as_json: bool) -> None:
     """Make VERSION the champion; running workers swap to it by themselves."""
-    with _reported():
-        moved = _opened(models).promote(version, who=who, why=why, at=_now_at())
+    with reported_errors():
+        moved = opened(models).promote(version, who=who, why=why, at=_now_at())
     _show_move(moved, as_json)
 
 
@@ -140,19 +143,20 @@ def promote(version: str, models: Path, who: str, why: str, as_json: bool) -> No
 @json_option
 def rollback(models: Path, who: str, why: str, as_json: bool) -> None:
     """Go back to the champion before the current one; again goes back further, at last to the packaged starter."""
-    with _reported():
-        moved = _opened(models).rollback(who=who, why=why, at=_now_at())
+    with reported_errors():
+        moved = opened(models).rollback(who=who, why=why, at=_now_at())
     _show_move(moved, as_json)
 
 
-def _opened(models: Path) -> "Versions":
+def opened(models: Path) -> "Versions":
+    """Return the versions in a directory."""
     from model_store.versions import Versions  # loads ONNX Runtime
 
     return Versions(models)
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def reported_errors() -> Iterator[None]:
     """Errors for the operator: one text on stderr, exit code 1, or 2 for a wrong argument."""
     try:
         yield
@@ -201,12 +205,13 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _show_move(moved: "Promotion", as_json: bool) -> None:
-    row = _promotion_row(moved)
+    row = promotion_row(moved)
     now = moved.version or "nobody, the packaged starter serves"
     click.echo(json.dumps(row) if as_json else f"champion is {now}, before it {moved.previous or 'nobody'}")
 
 
-def _promotion_row(moved: "Promotion") -> dict[str, Any]:
+def promotion_row(moved: "Promotion") -> dict[str, Any]:
+    """Return a promotion as JSON values, its time as text."""
     return {**_builtins(moved), "at": _utc(moved.at)}
 
 

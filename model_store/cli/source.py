@@ -27,12 +27,13 @@ _WIDTH = re.compile(r"(\d{1,7})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
-class _WidthType(click.ParamType):
+class WidthType(click.ParamType):
     """A bucket width: a number and s, m, h, d or w."""
 
     name = "width"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return seconds."""
         if isinstance(value, int):
             return value
         match = _WIDTH.fullmatch(value)
@@ -108,7 +109,7 @@ _OPTIONS = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="CSV, NDJSON or Parquet file of order lines to read instead of Kafka.",
     ),
-    click.option("--bucket", type=_WidthType(), default="1d", show_default=True, help="Bucket width for --orders."),
+    click.option("--bucket", type=WidthType(), default="1d", show_default=True, help="Bucket width for --orders."),
     click.option(
         "--bucket-offset-seconds",
         type=click.IntRange(-86_399, 86_399),

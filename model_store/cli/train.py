@@ -35,6 +35,7 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
 @source_options
 @models_option
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
+@click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
 @click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown; default: 6.")
 @click.option(
     "--seconds-at-most",
@@ -47,6 +48,7 @@ def train(
     *,
     models: Path,
     no_promote: bool,
+    kind: str,
     epochs: int | None,
     seconds_at_most: float | None,
     seed: int,
@@ -61,6 +63,7 @@ def train(
     """
     begun = time.monotonic()
     with reported() as reporter:
+        _require_known(kind)
         history = Source(**source).read(reporter)
         # TensorFlow takes seconds to load: only now that there is something to learn from.
         from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan
@@ -70,6 +73,7 @@ def train(
         plan = RunPlan(
             epochs=epochs or DEFAULT_EPOCHS,
             seed=seed,
+            kind=kind,
             ends_by=begun + seconds_at_most if seconds_at_most else float("inf"),
             promotes=not no_promote,
         )
@@ -100,6 +104,17 @@ def starter(orders: Path, into: Path, seed: int, json_file: str | None) -> None:
 
         made = rebuild(orders, into, seed, reporter, clock=time.monotonic)
     _show(made.summary, json_file)
+
+
+def _require_known(kind: str) -> None:
+    from model_store.training.trainers import known_models, trainer_of
+
+    try:
+        is_known = trainer_of(kind) is not None
+    except ValueError as error:
+        raise click.UsageError(f"{kind}: {error}") from error
+    if not is_known:
+        raise click.UsageError(f"{kind!r} cannot be trained; --kind is one of {known_models()}")
 
 
 def _show(summary: "Summary", json_file: str | None) -> None:

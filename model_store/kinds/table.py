@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from model_store.kinds import seasonal_least_squares, seasonal_naive
+from model_store.kinds.exponential_smoothing import ExponentialSmoothing
 from model_store.kinds.learned import Learned
 from model_store.kinds.moving_average import MovingAverage
+from model_store.kinds.tsb import Tsb
 from model_store.onnx_step import OnnxStep
 from model_store.spec import ModelSpec
 from replenishment.forecaster import Forecaster
@@ -24,11 +27,23 @@ def _learned(version: str, spec: ModelSpec, files: Mapping[str, bytes]) -> Forec
     return Learned(version, spec, OnnxStep.from_bytes(files[STEP_GRAPH]))
 
 
-def _moving_average(version: str, spec: ModelSpec, _files: Mapping[str, bytes]) -> Forecaster:
-    return MovingAverage(version, spec)
+def _by_spec(build: Callable[[str, ModelSpec], Forecaster]) -> Kind:
+    """Return a kind that is built from its spec alone."""
+
+    def built(version: str, spec: ModelSpec, _files: Mapping[str, bytes]) -> Forecaster:
+        return build(version, spec)
+
+    return Kind(built, frozenset())
 
 
 KINDS: Mapping[str, Kind] = {
+    "average": Kind(_learned, frozenset({STEP_GRAPH})),
+    "cnn": Kind(_learned, frozenset({STEP_GRAPH})),
+    "exponential_smoothing": _by_spec(ExponentialSmoothing),
     "lstm": Kind(_learned, frozenset({STEP_GRAPH})),
-    "moving_average": Kind(_moving_average, frozenset()),
+    "mlp": Kind(_learned, frozenset({STEP_GRAPH})),
+    "moving_average": _by_spec(MovingAverage),
+    "seasonal_least_squares": _by_spec(seasonal_least_squares.build),
+    "seasonal_naive": _by_spec(seasonal_naive.build),
+    "tsb": _by_spec(Tsb),
 }

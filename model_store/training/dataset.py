@@ -161,8 +161,8 @@ def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, see
     if len(history.keys) > most:
         chosen = np.random.default_rng(seed).choice(len(history.keys), most, replace=False)
         history = history.of_rows(np.sort(chosen))
-    own, scale = _stepped(history, spec)
-    days = np.stack([calendar(spec, history.first_bucket + column) for column in range(history.buckets)])
+    raw = inputs_of(history, spec)
+    own, days = raw.own, raw.calendar
     standardisation = _standardised(history, spec, own, days)
     parts = (slice(spec.demand_inputs), slice(spec.demand_inputs, None))
     own_part, calendar_part = (
@@ -178,7 +178,7 @@ def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, see
         standardisation=standardisation,
         own=own,
         calendar=calendar_part.applied(days),
-        scale=scale,
+        scale=raw.scale,
         units_before=_running(history.demand_units),
         missing_before=_running(history.available_ratio == 0).astype(np.int64),
     )
@@ -197,6 +197,26 @@ def closed_weekdays(history: DemandHistory) -> tuple[int, ...]:
     seen = np.bincount(weekdays, minlength=7)
     closed = (np.bincount(weekdays, lines, minlength=7) == 0) & (seen >= _LEAST_WEEKS * per_day)
     return () if closed.all() else tuple(np.flatnonzero(closed).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Raw inputs of K keys over T buckets: own demand (K, T, O), calendar (T, C), and scale (K, T)."""
+
+    own: Float32s
+    calendar: Float32s
+    scale: Float32s
+
+    def at(self, rows: Int64s, columns: Int64s) -> Float32s:
+        """Return the inputs (N, F) of keys at columns, own demand first."""
+        return np.concatenate([self.own[rows, columns], self.calendar[columns]], axis=1)
+
+
+def inputs_of(history: DemandHistory, spec: FeatureSpec) -> Inputs:
+    """Return what a net would read in every bucket of a history, before it is standardised."""
+    own, scale = _stepped(history, spec)
+    days = np.stack([calendar(spec, history.first_bucket + column) for column in range(history.buckets)])
+    return Inputs(own, days, scale)
 
 
 def _stepped(history: DemandHistory, spec: FeatureSpec) -> tuple[Float32s, Float32s]:

@@ -1,101 +1,53 @@
 """The net as a step graph of pure tensor operators, and the proof that it forecasts what Keras does.
 
-Standardisation and clipping are in the graph, so that serving hands over raw
-features. Written node by node with ``onnx.helper``: no exporter guesses.
+How the nodes are written is in `graph_writer`.
 """
 
-from dataclasses import asdict
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
 from model_store.onnx_step import OnnxStep
 from model_store.spec import FeatureSpec
-from model_store.training.dataset import CLIP, Standardisation
+from model_store.training.dataset import Standardisation
 from model_store.training.errors import TrainingFailed
 from model_store.training.fit import Fitted
+from model_store.training.graph_writer import GraphWriter, Member, written_net
 from model_store.training.network import StepWeights
 from replenishment.arrays import Float32s
 from replenishment.quantiles import QuantileGrid
 
-OPSET, IR_VERSION = 18, 10
 MOST_DIFFERENCE = 1e-4
 """Largest difference to Keras, relative to the largest quantile of a key."""
 _PROBED_KEYS, _PROBED_BUCKETS = 64, 48
 
-_NODES: tuple[tuple[str, list[str], list[str], dict[str, int]], ...] = (
-    ("Sub", ["features", "mean"], ["centred"], {}),
-    ("Mul", ["centred", "inverse_deviation"], ["standard"], {}),
-    ("Clip", ["standard", "lowest", "highest"], ["inputs"], {}),
-    ("Slice", ["inputs", "own_start", "own_end", "columns"], ["own"], {}),
-    ("Gemm", ["own", "own_kernel", "own_bias"], ["own_sum"], {}),
-    ("Relu", ["own_sum"], ["own_dense"], {}),
-    ("Split", ["state"], ["h", "c"], {"axis": 1, "num_outputs": 2}),
-    ("Gemm", ["own_dense", "kernel", "bias"], ["gates_in"], {}),
-    ("MatMul", ["h", "recurrent_kernel"], ["gates_back"], {}),
-    ("Add", ["gates_in", "gates_back"], ["gates"], {}),
-    ("Split", ["gates"], ["i", "f", "g", "o"], {"axis": 1, "num_outputs": 4}),
-    ("Sigmoid", ["i"], ["i_open"], {}),
-    ("Sigmoid", ["f"], ["f_open"], {}),
-    ("Sigmoid", ["o"], ["o_open"], {}),
-    ("Tanh", ["g"], ["candidate"], {}),
-    ("Mul", ["f_open", "c"], ["kept"], {}),
-    ("Mul", ["i_open", "candidate"], ["written"], {}),
-    ("Add", ["kept", "written"], ["c_out"], {}),
-    ("Tanh", ["c_out"], ["c_squashed"], {}),
-    ("Mul", ["o_open", "c_squashed"], ["h_out"], {}),
-    ("Concat", ["h_out", "c_out"], ["state_out"], {"axis": 1}),
-    ("Gemm", ["inputs", "skip_kernel", "skip_bias"], ["skip_sum"], {}),
-    ("Relu", ["skip_sum"], ["skip_dense"], {}),
-    ("Concat", ["h_out", "skip_dense"], ["joined"], {"axis": 1}),
-    ("Gemm", ["joined", "mix_kernel", "mix_bias"], ["mix_sum"], {}),
-    ("Relu", ["mix_sum"], ["mixed"], {}),
-    ("Gemm", ["mixed", "head_kernel", "head_bias"], ["head_sum"], {}),
-    ("Reshape", ["head_sum", "head_shape"], ["head"], {}),
-    # softplus(x) = max(x, 0) - log(sigmoid(|x|)): in ONNX Runtime a quarter of the operator Softplus's time.
-    ("Abs", ["head"], ["head_size"], {}),
-    ("Sigmoid", ["head_size"], ["head_open"], {}),
-    ("Log", ["head_open"], ["head_log"], {}),
-    ("Relu", ["head"], ["head_ramp"], {}),
-    ("Sub", ["head_ramp", "head_log"], ["increments"], {}),
-    # Running sums of what is not negative never fall, to the last bit; a matrix product may.
-    ("CumSum", ["increments", "horizon_axis"], ["over_horizons"], {}),
-    ("CumSum", ["over_horizons", "level_axis"], ["quantiles"], {}),
-)
-
 
 def step_graph(weights: StepWeights, standardisation: Standardisation, spec: FeatureSpec, grid: QuantileGrid) -> bytes:
+    """Return the step graph of a net with one LSTM layer; see `net_graph`."""
+    return net_graph([Member(weights.net, weights.arrays, standardisation)], spec, grid)
+
+
+def net_graph(members: Sequence[Member], spec: FeatureSpec, grid: QuantileGrid) -> bytes:
     """Return the serialised step graph: ``features`` (B, F) and ``state`` to ``quantiles`` (B, H, Q) and ``state_out``.
 
-    State (B, 2U) is h beside c; quantiles are in units of scale.
+    State (B, R) is that of the members side by side (see `graph_writer`); quantiles are in units of scale, and of
+    several members their mean: quantiles averaged level by level, which keeps them from crossing.
+
+    Source:
+        Lichtendahl, Grushka-Cockayne & Winkler, Is It Better to Average Probabilities or Quantiles?, Management
+        Science 59(7), 2013.
     """
-    horizons, levels = len(grid.horizons_buckets), len(grid.levels)
-    state = 2 * len(weights.recurrent_kernel)
-    constants: dict[str, NDArray[np.generic]] = {
-        "mean": standardisation.mean,
-        "inverse_deviation": standardisation.inverse_deviation,
-        "lowest": np.array(-CLIP, dtype=np.float32),
-        "highest": np.array(CLIP, dtype=np.float32),
-        "own_start": np.array([0]),
-        "own_end": np.array([spec.demand_inputs]),
-        "columns": np.array([1]),
-        "head_shape": np.array([0, horizons, levels]),
-        "horizon_axis": np.array(1),
-        "level_axis": np.array(2),
-    }
-    graph = helper.make_graph(
-        [helper.make_node(kind, read, made, None, None, None, None, **extra) for kind, read, made, extra in _NODES],
-        "step",
-        [_value("features", ["B", spec.inputs]), _value("state", ["B", state])],
-        [_value("quantiles", ["B", horizons, levels]), _value("state_out", ["B", state])],
-        [
-            numpy_helper.from_array(np.ascontiguousarray(array), name)
-            for name, array in (asdict(weights) | constants).items()
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    return bytes(model.SerializeToString())
+    writer = GraphWriter()
+    states = writer.split("state", [member.net.state_floats for member in members])
+    written = [written_net(writer, member, state, spec, grid) for member, state in zip(members, states, strict=True)]
+    total = written[0].quantiles
+    for other in written[1:]:
+        total = writer.add("Add", [total, other.quantiles])
+    if len(written) > 1:
+        total = writer.add("Mul", [total, writer.constant(np.array(1 / len(written), dtype=np.float32))])
+    writer.rename(total, "quantiles")
+    writer.rename(writer.concat([state for one in written for state in one.states]), "state_out")
+    return writer.serialised(spec.inputs, sum(member.net.state_floats for member in members), grid)
 
 
 def parity(graph: bytes, fitted: Fitted, standardisation: Standardisation, spec: FeatureSpec, seed: int) -> float:
@@ -131,7 +83,3 @@ def _served(graph: bytes, inputs: Float32s) -> Float32s:
         quantiles, state = step.run(inputs[:, bucket], state)
         surfaces.append(quantiles)
     return np.stack(surfaces, axis=1)
-
-
-def _value(name: str, dims: list[str | int]) -> ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)

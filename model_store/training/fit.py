@@ -15,7 +15,8 @@ from model_store.spec import FeatureSpec
 from model_store.training.backend import keras, tf
 from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
-from model_store.training.network import StepWeights, build, weights_of
+from model_store.training.nets import Net
+from model_store.training.network import DEFAULT_NET, NetArrays, StepWeights, arrays_of, build
 from model_store.training.progress import Stage
 from replenishment.arrays import Float32s
 
@@ -65,12 +66,18 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted net: its weights, steps taken, smoothed last loss, and the net itself for a check of parity."""
+    """A fitted net: its shape and weights, steps taken, smoothed last loss, and itself for a check of parity."""
 
-    weights: StepWeights
+    net: Net
+    arrays: NetArrays
     steps: int
     loss: float
     forward: Callable[[Float32s, Float32s], Float32s]
+
+    @property
+    def weights(self) -> StepWeights:
+        """Weights of a net with one LSTM layer, by their own names."""
+        return StepWeights.of(self.arrays)
 
 
 def fit(
@@ -81,6 +88,7 @@ def fit(
     *,
     clock: Callable[[], float],
     stage: Stage,
+    net: Net = DEFAULT_NET,
 ) -> Fitted:
     """Fit a net to sequences.
 
@@ -91,12 +99,13 @@ def fit(
         seed: Of the weights at the start and of the order of batches.
         clock: Seconds since some instant.
         stage: Is told of progress, with the loss.
+        net: Its shape.
 
     Raises:
         TrainingFailed: If the loss is no number.
     """
     keras.utils.set_random_seed(seed)
-    model = build(spec, sequences.grid)
+    model = build(spec, sequences.grid, net)
     step = _stepper(model, sequences)
     begun, done, shown_loss, progress = clock(), 0, float("nan"), 0.0
     batches = sequences.batches(seed)
@@ -108,7 +117,7 @@ def fit(
         shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
         progress = schedule.progress(done, clock() - begun)
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
-    return Fitted(weights_of(model), done, shown_loss, _forward(model))
+    return Fitted(net, arrays_of(model), done, shown_loss, _forward(model))
 
 
 def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, sequences: Sequences) -> tf.Tensor:

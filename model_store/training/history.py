@@ -132,7 +132,12 @@ class Cells:
 
 
 def assemble(
-    width: BucketWidth, keys: Sequence[bytes], cells: Cells, *, last_known: Int64s | None = None
+    width: BucketWidth,
+    keys: Sequence[bytes],
+    cells: Cells,
+    *,
+    last_known: Int64s | None = None,
+    last_bucket: int | None = None,
 ) -> DemandHistory:
     """Return the dense history of cells; a bucket without one is a zero from the key's first cell on.
 
@@ -142,6 +147,7 @@ def assemble(
         cells: What is known.
         last_known: Last bucket of which each key's demand is known, later ones are missing, (K,); None: all
             are known to the last bucket of any key.
+        last_bucket: Last bucket of the history, not before the last cell; None: that of the last cell.
 
     Raises:
         UnusableHistory: If there are no cells, or keys and buckets are too many to be held.
@@ -149,6 +155,7 @@ def assemble(
     if not len(cells.rows):
         raise UnusableHistory("there is no demand in the history. Let orders arrive, or name another source")
     first, last = int(cells.buckets.min()), int(cells.buckets.max())
+    last = last if last_bucket is None else max(last, last_bucket)
     if len(keys) * (last - first + 1) > MOST_CELLS:
         raise _too_many(width, len(keys), first, last)
     born = np.full(len(keys), np.iinfo(np.int64).max)

@@ -1,31 +1,43 @@
-"""The LSTM as a Keras model over whole windows; its weights leave as plain arrays for `export`.
+"""Nets as Keras models over whole windows; their weights leave as named arrays for `export`.
 
-Two dense layers read the inputs: one sees own demand only and feeds the
-recurrent layer, so that the state cannot learn which week it is and remember
-a shock by it; the other sees the calendar too and takes the way around. The
-head adds up softplus increments over levels and horizons: quantiles never
-cross, a longer horizon never has a smaller one.
+Two dense layers read the inputs: one sees own demand only and feeds the core
+(recurrent, convolutions, or dense), so that a state cannot learn which week
+it is and remember a shock by it; the other sees the calendar too and takes
+the way around. The head adds up softplus increments over levels and horizons:
+quantiles never cross, a longer horizon never has a smaller one.
+
+Sources:
+    Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997; Bai, Kolter & Koltun, An
+    Empirical Evaluation of Generic Convolutional and Recurrent Networks, 2018 (causal, dilated, residual), with
+    residuals that begin at zero as in Zhang, Dauphin & Ma, Fixup Initialization, ICLR 2019; Wen et al., A
+    Multi-Horizon Quantile Recurrent Forecaster, 2017 (every step forecasts every horizon).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from model_store.spec import FeatureSpec
 from model_store.training.backend import keras
+from model_store.training.nets import PRESETS, Net
 from replenishment.arrays import Float32s, Float64s
 from replenishment.quantiles import QuantileGrid
 
-UNITS = 64
 layers, ops = keras.layers, keras.ops
-OWN, SKIP, LSTM, MIX, HEAD = "own_dense", "skip_dense", "lstm", "mix_dense", "head_dense"
+OWN, SKIP, MIX, HEAD = "own_dense", "skip_dense", "mix_dense", "head_dense"
+DEFAULT_NET = PRESETS["lstm"]
+NetArrays = Mapping[str, Float32s]
+"""Weights by name: ``own_kernel``, ``core_0_kernel`` and so on; see `arrays_of`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepWeights:
-    """Weights of one step; O own inputs, F all inputs, D dense and U recurrent units, H horizons, Q levels.
+    """Weights of a net with one LSTM layer.
 
-    Gate blocks in Keras order: i, f, g, o.
+    O own inputs, F all inputs, D dense and U recurrent units, H horizons, Q levels. Gate blocks in Keras order:
+    i, f, g, o.
 
     Attributes:
         own_kernel: (O, D), its bias (D,).
@@ -47,31 +59,75 @@ class StepWeights:
     head_kernel: Float32s
     head_bias: Float32s
 
+    @classmethod
+    def of(cls, arrays: NetArrays) -> Self:
+        """Return the weights of such a net by their own names."""
+        return cls(**{name.replace("core_0_", ""): array for name, array in arrays.items()})
 
-def build(spec: FeatureSpec, grid: QuantileGrid, units: int = UNITS) -> keras.Model:
+    @property
+    def arrays(self) -> NetArrays:
+        """The weights as every net has them."""
+        core = ("kernel", "recurrent_kernel", "bias")
+        return {f"core_0_{name}" if name in core else name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def net(self) -> Net:
+        """Shape of the net."""
+        return Net("lstm", (len(self.recurrent_kernel),), self.own_kernel.shape[1])
+
+
+def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> keras.Model:
     """Return the net: standardised inputs (B, L, O) and (B, L, C) to quantiles (B, L, H, Q) in units of scale."""
     horizons, levels = len(grid.horizons_buckets), len(grid.levels)
     own = keras.Input((None, spec.demand_inputs), name="own")
     calendar = keras.Input((None, spec.calendar_inputs), name="calendar")
-    recurrent = layers.LSTM(units, return_sequences=True, name=LSTM)(
-        layers.Dense(units, activation="relu", name=OWN)(own)
-    )
-    around = layers.Dense(units, activation="relu", name=SKIP)(layers.Concatenate()([own, calendar]))
-    mixed = layers.Dense(units, activation="relu", name=MIX)(layers.Concatenate()([recurrent, around]))
+    # Made first: Keras draws the seeds of weights in the order in which layers are made, and versions are repeatable.
+    core = [_layer(net, place) for place in range(len(net.widths))]
+    remembered = layers.Dense(net.own_units, activation="relu", name=OWN)(own)
+    for place, layer in enumerate(core):
+        remembered = _added(net, place, remembered, layer(remembered))
+    around = layers.Dense(net.dense_units, activation="relu", name=SKIP)(layers.Concatenate()([own, calendar]))
+    mixed = layers.Dense(net.dense_units, activation="relu", name=MIX)(layers.Concatenate()([remembered, around]))
     bias = keras.initializers.Constant(_head_bias(grid))
     increments = ops.softplus(layers.Dense(horizons * levels, bias_initializer=bias, name=HEAD)(mixed))
     over_levels = ops.matmul(layers.Reshape((-1, horizons, levels))(increments), _adding_up(levels).T)
     return keras.Model([own, calendar], ops.matmul(_adding_up(horizons), over_levels))
 
 
-def weights_of(model: keras.Model) -> StepWeights:
-    """Return the weights of a net made by `build`."""
-    arrays = [
-        np.asarray(one, dtype=np.float32)
-        for name in (OWN, LSTM, SKIP, MIX, HEAD)
-        for one in model.get_layer(name).get_weights()
-    ]
-    return StepWeights(*arrays)
+def _layer(net: Net, place: int) -> keras.Layer:
+    """Return the layer of the core at a place, from 0."""
+    width, name = net.widths[place], f"core_{place}"
+    match net.core:
+        case "lstm":
+            return layers.LSTM(width, return_sequences=True, name=name)
+        case "mlp":
+            return layers.Dense(width, activation="relu", name=name)
+        case "cnn":
+            return layers.Conv1D(
+                width, 2, dilation_rate=net.reaches[place], padding="causal", activation="relu", name=name
+            )
+
+
+def _added(net: Net, place: int, read: keras.KerasTensor, made: keras.KerasTensor) -> keras.KerasTensor:
+    """Return what a layer made; a convolution adds it to what it read, at first nothing."""
+    if net.core != "cnn":
+        return made
+    return read + layers.Dense(net.widths[place], kernel_initializer="zeros", name=f"core_{place}_add")(made)
+
+
+def arrays_of(model: keras.Model) -> NetArrays:
+    """Return the weights of a net made by `build`, by name.
+
+    Dense layers have ``…_kernel`` (inputs, units) and ``…_bias``; LSTM layers ``core_0_kernel``,
+    ``core_0_recurrent_kernel`` and ``core_0_bias``; convolutions ``core_0_kernel`` (2, inputs, units), the farther
+    bucket first, ``core_0_bias``, and the dense layer that adds to what was read, ``core_0_add_kernel``.
+    """
+    arrays = {}
+    for layer in model.layers:
+        for weight in layer.weights:
+            name = f"{layer.name.removesuffix('_dense')}_{weight.name}"
+            arrays[name] = np.asarray(weight, dtype=np.float32)
+    return arrays
 
 
 def _adding_up(count: int) -> Float32s:

@@ -1,4 +1,4 @@
-"""Demand history from a file of order lines, bucketed as the stream does: signed sums, cancellations where placed.
+"""Order lines from a file, every row checked; `bucketing` counts them, `cleaning` says what to leave out.
 
 CSV, NDJSON and Parquet mean the same. Every row is used or named in an error;
 nothing is dropped silently. Duplicate rows are two lines, as on the stream.
@@ -6,23 +6,30 @@ nothing is dropped silently. Duplicate rows are two lines, as on the stream.
 
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
+from model_store.training.bucketing import CANCELLED, PLACED, bucketed
 from model_store.training.errors import UnusableHistory
-from model_store.training.history import Cells, DemandHistory, assemble
+from model_store.training.history import DemandHistory
 from replenishment.buckets import BucketWidth
 from replenishment.keys import PART
 
 REQUIRED = ("sku", "quantity", "event_time")
 NO_LOCATION = "main"
 MOST_UNITS = 1_000_000
+MOST_LINES = 100_000
 EARLIEST_AT = 946_684_800_000  # 2000-01-01
 LATEST_AT = 4_102_444_800_000  # 2100-01-01
-PLACED, CANCELLED = "order_placed", "order_cancelled"
 _SHOWN_ROWS = 5
 _TIMES = ("event_time", "placed_at")
-_OPTIONAL = {"location": NO_LOCATION, "type": PLACED, "placed_at": None}
+_OPTIONAL = {
+    "location": NO_LOCATION,
+    "type": PLACED,
+    "placed_at": None,
+    "order_id": None,
+    "line": None,
+    "customer": None,
+}
 
 
 def read_orders(path: Path, width: BucketWidth) -> DemandHistory:
@@ -37,11 +44,38 @@ def read_orders(path: Path, width: BucketWidth) -> DemandHistory:
     Raises:
         UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
     """
-    return history_of(_read(path), width, path.name)
+    return history_of(read_frame(path), width, path.name)
 
 
 def history_of(lines: pl.DataFrame, width: BucketWidth, source: str) -> DemandHistory:
     """Return the history of order lines; see `read_orders` for columns and errors."""
+    return bucketed(checked_lines(lines, source), width)
+
+
+def read_lines(path: Path) -> pl.DataFrame:
+    """Return the order lines of a file as `checked_lines` does, returns included; see `read_orders` for formats.
+
+    Raises:
+        UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
+    """
+    return checked_lines(read_frame(path), path.name, allows_returns=True)
+
+
+def checked_lines(lines: pl.DataFrame, source: str, *, allows_returns: bool = False) -> pl.DataFrame:
+    """Return order lines with every column typed, or refuse them by row.
+
+    Args:
+        lines: Columns of ``orders``; those not known are ignored.
+        source: Name of the file, for messages.
+        allows_returns: Whether units below 0 are lines too: what was taken back of that SKU at that time.
+
+    Returns:
+        Columns ``location``, ``sku``, ``type`` and ``order_id`` (text), ``quantity``, ``line``, ``event_time`` and
+        ``placed_at`` (whole; times in epoch milliseconds), ``customer`` (text); in the order of the file.
+
+    Raises:
+        UnusableHistory: If a column is missing or a row is out of range.
+    """
     missing = [name for name in REQUIRED if name not in lines.columns]
     if missing:
         raise UnusableHistory(
@@ -52,13 +86,19 @@ def history_of(lines: pl.DataFrame, width: BucketWidth, source: str) -> DemandHi
         raise UnusableHistory(f"{source} has no rows, so there is no demand to learn from. Name another file")
     lines = lines.select(*REQUIRED, *(_optional(lines, name) for name in _OPTIONAL))
     _refuse_kinds(lines, source)
-    times = [_instant(lines, name).alias(name) for name in _TIMES]
-    read = lines.with_columns(_whole(lines, "quantity"), *times)
-    _refuse_wrong(read, lines, source)
-    return _assembled(read, width)
+    times = [instant(lines, name).alias(name) for name in _TIMES]
+    texts = [pl.col(name).cast(pl.String) for name in ("location", "sku", "order_id", "customer")]
+    read = lines.with_columns(_whole(lines, "quantity"), _whole(lines, "line"), *times, *texts)
+    _refuse_wrong(read, lines, source, allows_returns=allows_returns)
+    return read
 
 
-def _read(path: Path) -> pl.DataFrame:
+def read_frame(path: Path) -> pl.DataFrame:
+    """Return the table in a CSV, NDJSON or Parquet file, whatever its columns.
+
+    Raises:
+        UnusableHistory: If it cannot be read or has another ending.
+    """
     try:
         match path.suffix.lower():
             case ".csv":
@@ -95,8 +135,8 @@ def _whole(lines: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Int64, strict=False)
 
 
-def _instant(lines: pl.DataFrame, name: str) -> pl.Expr:
-    """Epoch milliseconds; null where a value is no time."""
+def instant(lines: pl.DataFrame, name: str) -> pl.Expr:
+    """Return a column of times as epoch milliseconds; null where a value is no time."""
     kind = lines.schema[name]
     if isinstance(kind, pl.Datetime):
         zoned = pl.col(name) if kind.time_zone else pl.col(name).dt.replace_time_zone("UTC")
@@ -112,18 +152,19 @@ def _instant(lines: pl.DataFrame, name: str) -> pl.Expr:
     return _whole(lines, name)
 
 
-def _refuse_wrong(read: pl.DataFrame, lines: pl.DataFrame, source: str) -> None:
+def _refuse_wrong(read: pl.DataFrame, lines: pl.DataFrame, source: str, *, allows_returns: bool) -> None:
     """Raise for the first rows that are out of range, each with its first fault."""
     time, placed = pl.col("event_time"), pl.col("placed_at")
-    text = pl.col("sku").cast(pl.String)
+    text, units = pl.col("sku"), pl.col("quantity").abs() if allows_returns else pl.col("quantity")
     part = rf"^{PART.pattern}$"
     is_cancelled = pl.col("type") == CANCELLED
     checks = (
         (text.str.contains(part), "sku", "1 to 64 of the characters A-Z a-z 0-9 . _ : / -"),
-        (pl.col("location").cast(pl.String).str.contains(part), "location", "1 to 64 of the same characters as sku"),
-        (pl.col("quantity").is_between(1, MOST_UNITS), "quantity", f"a whole number from 1 to {MOST_UNITS}"),
+        (pl.col("location").str.contains(part), "location", "1 to 64 of the same characters as sku"),
+        (units.is_between(1, MOST_UNITS), "quantity", f"a whole number from 1 to {MOST_UNITS}"),
         (time.is_between(EARLIEST_AT, LATEST_AT), "event_time", "RFC 3339 or epoch milliseconds, from 2000 on"),
         (pl.col("type").is_in([PLACED, CANCELLED]), "type", f"{PLACED} or {CANCELLED}"),
+        (pl.lit(lines["line"].is_null()) | pl.col("line").is_between(1, MOST_LINES), "line", f"1 to {MOST_LINES}"),
         (~is_cancelled | placed.is_between(EARLIEST_AT, time), "placed_at", "a time not later than event_time"),
     )
     fault = pl.coalesce(
@@ -142,29 +183,3 @@ def _refuse_wrong(read: pl.DataFrame, lines: pl.DataFrame, source: str) -> None:
         f"{source}: {wrong.height} of {read.height} rows are wrong: {'; '.join(shown)}{more}. "
         "Correct or remove them (rows are counted from 1, without the header)"
     )
-
-
-def _assembled(read: pl.DataFrame, width: BucketWidth) -> DemandHistory:
-    is_placed = pl.col("type") == PLACED
-    counted = read.select(
-        key=pl.format("{}|{}", "location", "sku"),
-        at=pl.when(is_placed).then("event_time").otherwise("placed_at"),
-        units=pl.when(is_placed).then("quantity").otherwise(-pl.col("quantity")),
-        is_placed=is_placed,
-    )
-    buckets = width.buckets_of(counted["at"].to_numpy().astype(np.int64))
-    sums = (
-        counted.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64))
-        .group_by("key", "bucket")
-        .agg(units=pl.col("units").sum(), lines=pl.col("is_placed").sum())
-    )
-    keys = sums["key"].unique().sort()
-    rows = keys.search_sorted(sums["key"]).to_numpy().astype(np.int64)
-    cells = Cells(
-        rows=rows,
-        buckets=sums["bucket"].to_numpy(),
-        units=sums["units"].to_numpy().astype(np.float32),
-        order_lines=sums["lines"].to_numpy().astype(np.float32),
-        available_ratio=np.ones(sums.height, dtype=np.float32),
-    )
-    return assemble(width, [key.encode() for key in keys], cells)

@@ -7,53 +7,30 @@ Split, fit, export, parity, evaluation, publication. Who reads the history
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from model_store import artifact
-from model_store.artifact import Artifact, Draft
+from model_store.artifact import Artifact
 from model_store.errors import ModelStoreError
 from model_store.kinds.moving_average import fallback
-from model_store.kinds.table import STEP_GRAPH
-from model_store.spec import FeatureSpec, ModelSpec, default_features, default_grid
 from model_store.starter import starter_directory
-from model_store.training.dataset import closed_weekdays, sequences
-from model_store.training.evaluate import Origins, Scores, evaluate, held_out, rows_of
-from model_store.training.export import parity, step_graph
-from model_store.training.fit import Schedule, fit
+from model_store.training.evaluate import Origins, Scores, held_out, lead_forecasts, rows_of
 from model_store.training.gate import Verdict, verdict
 from model_store.training.history import DemandHistory
+from model_store.training.paired import change_of
+from model_store.training.plan import DEFAULT_EPOCHS, RunPlan, created_by
 from model_store.training.progress import Reporter
-from model_store.training.sufficiency import require_enough
+from model_store.training.scoring import LeadForecasts, actuals_of, scores_of
+from model_store.training.sufficiency import require_enough, require_long
+from model_store.training.trainers import Learned, known_models, trainer_of
 from model_store.versions import Versions
 from replenishment.forecaster import Forecaster
 
-DEFAULT_EPOCHS = 6
-KIND = "lstm"
-SHORTEST_FIT_SECONDS = 5.0
+__all__ = ["DEFAULT_EPOCHS", "RunPlan", "Summary", "created_by", "incumbent_of", "train"]
+
 CLOSING_SECONDS = 4.0
 """What export, parity, publication and promotion take, with a margin."""
-_TOOLS = ("restock", "tensorflow", "keras", "numpy", "onnx")
 _LONGEST_WHY = 500
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """How a run is made.
-
-    Attributes:
-        epochs: How often each bucket is shown, 1 or more.
-        seed: Of weights, batches and samples.
-        ends_by: Instant of the clock by which the run should have ended; infinity makes it repeatable.
-        promotes: Whether a challenger that the gate accepts becomes champion.
-        features: Inputs of the net; None: those for the bucket width, with the closed weekdays of the history.
-    """
-
-    epochs: int = DEFAULT_EPOCHS
-    seed: int = 0
-    ends_by: float = float("inf")
-    promotes: bool = True
-    features: FeatureSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +63,6 @@ class Summary:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A draft that nobody has judged yet, and figures of how it was made."""
-
-    draft: Draft
-    figures: Mapping[str, float]
-
-
 def train(
     history: DemandHistory,
     versions: Versions,
@@ -119,16 +88,23 @@ def train(
         ModelStoreError: If the version cannot be published.
     """
     begun, champion = clock(), _champion(versions)
-    origins = held_out(history.buckets, default_grid().horizons_buckets)
-    require_enough(history, origins)
+    origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
+    trainer = trainer_of(plan.kind)
+    if trainer is None:
+        raise ValueError(f"{plan.kind!r} is none of {known_models()}")
+    require_enough(history, origins) if isinstance(trainer, Learned) else require_long(history, origins)
     incumbents = [*incumbent_of(history, versions, reporter), fallback(history.width)]
-    scores, slowest_seconds = _scored(incumbents, history, origins, reporter, clock)
+    actuals = actuals_of(history, origins)
+    made, slowest_seconds = _forecasts(incumbents, history, origins, reporter, clock)
     # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.
     fit_by = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds
-    trained = fitted(history.until(origins.columns[0]), plan, reporter, clock=clock, fit_by=fit_by)
-    challenger, _ = _scored([trained.draft.forecaster()], history, origins, reporter, clock)
-    decided = _of_same_champion(verdict(challenger["draft"], scores), champion, _champion(versions))
-    metrics = _metrics(challenger["draft"], scores[incumbents[-1].version])
+    trained = trainer(history.until(origins.columns[0]), plan, reporter, clock, fit_by)
+    drafted, _ = _forecasts([trained.draft.forecaster()], history, origins, reporter, clock)
+    challenger = scores_of(actuals, drafted["draft"], origins.leads, actuals.top)
+    scores = {name: scores_of(actuals, one, origins.leads, actuals.top) for name, one in made.items()}
+    changes = {name: change_of(actuals, drafted["draft"], one, plan.seed) for name, one in made.items()}
+    decided = _of_same_champion(verdict(challenger, scores, changes), champion, _champion(versions))
+    metrics = _metrics(challenger, scores[incumbents[-1].version])
     published = versions.publish(replace(trained.draft, metrics=metrics, parent=champion))
     is_promoted = plan.promotes and decided.accepted
     if is_promoted:
@@ -136,41 +112,7 @@ def train(
         versions.promote(published, who="model-store train", why=why, at=now_at)
     figures = {"keys": len(history.keys), "buckets": history.buckets, **trained.figures}
     figures["seconds"] = round(clock() - begun, 1)
-    return Summary(published, is_promoted, decided, {published: challenger["draft"], **scores}, figures)
-
-
-def fitted(
-    learnt: DemandHistory,
-    plan: RunPlan,
-    reporter: Reporter,
-    *,
-    clock: Callable[[], float],
-    fit_by: float = float("inf"),
-) -> Trained:
-    """Fit a net to all of a history, export it and prove parity; it need not have been judged sufficient.
-
-    Raises:
-        TrainingFailed: If the run diverged or the exported graph is not the net.
-    """
-    begun = clock()
-    features = plan.features or default_features(learnt.width, closed_weekdays(learnt))
-    grid = default_grid()
-    reporter.stage("features")
-    made = sequences(learnt, features, grid, plan.seed)
-    schedule = Schedule(plan.epochs * made.batches_per_epoch, max(fit_by - clock(), SHORTEST_FIT_SECONDS))
-    net = fit(made, features, schedule, plan.seed, clock=clock, stage=reporter.stage("fitting"))
-    graph = step_graph(net.weights, made.standardisation, features, grid)
-    figures = {
-        "keys_learnt": len(made.history.keys),
-        "buckets_learnt": learnt.buckets,
-        "steps": net.steps,
-        "epochs": round(net.steps / made.batches_per_epoch, 2),
-        "loss": net.loss,
-        "parity": parity(graph, net, made.standardisation, features, plan.seed),
-        "fit_seconds": round(clock() - begun, 1),
-    }
-    spec = ModelSpec(KIND, learnt.width, grid, features=features)
-    return Trained(Draft(spec, {STEP_GRAPH: graph}, learnt.start_at, learnt.end_at, created_by=created_by()), figures)
+    return Summary(published, is_promoted, decided, {published: challenger, **scores}, figures)
 
 
 def incumbent_of(history: DemandHistory, versions: Versions, reporter: Reporter) -> list[Forecaster]:
@@ -188,17 +130,6 @@ def incumbent_of(history: DemandHistory, versions: Versions, reporter: Reporter)
         except ModelStoreError as error:
             reporter.say(f"the {name} is not compared with: {error}")
     return []
-
-
-def created_by() -> dict[str, str]:
-    """Return the versions of the programs that make a version."""
-    found = {}
-    for tool in _TOOLS:
-        try:
-            found[tool] = version(tool)
-        except PackageNotFoundError:  # run from a source tree that is not installed
-            continue
-    return found
 
 
 def _champion_artifact(versions: Versions) -> Artifact | None:
@@ -226,22 +157,22 @@ def _of_same_champion(decided: Verdict, compared_with: str | None, champion: str
     return Verdict(False, (*decided.reasons, reason))
 
 
-def _scored(
+def _forecasts(
     forecasters: Sequence[Forecaster],
     history: DemandHistory,
     origins: Origins,
     reporter: Reporter,
     clock: Callable[[], float],
-) -> tuple[dict[str, Scores], float]:
-    """Return scores by version, and the seconds that the slowest took."""
-    scores, slowest = {}, 0.0
+) -> tuple[dict[str, LeadForecasts], float]:
+    """Return forecasts by version, and the seconds that the slowest took."""
+    made, slowest = {}, 0.0
     stage = reporter.stage("evaluating")
     for place, forecaster in enumerate(forecasters):
         begun = clock()
-        scores[forecaster.version] = evaluate(forecaster, history, origins)
+        made[forecaster.version] = lead_forecasts(forecaster, history, origins)
         slowest = max(slowest, clock() - begun)
         stage(place + 1, len(forecasters), forecaster.version)
-    return scores, slowest
+    return made, slowest
 
 
 def _metrics(challenger: Scores, fallback_scores: Scores) -> dict[str, float]:

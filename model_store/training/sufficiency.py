@@ -19,7 +19,30 @@ def require_enough(history: DemandHistory, origins: Origins) -> None:
         UnusableHistory: If there are too few buckets, keys or sales.
     """
     require_long(history, origins)
-    learnt = history.until(origins.columns[0])
+    require_sold(history.until(origins.columns[0]))
+
+
+def require_learnable(learnt: DemandHistory, longest: int) -> None:
+    """Require that a net can be learnt from all of a history, to forecast up to ``longest`` buckets ahead.
+
+    Raises:
+        UnusableHistory: If there are too few buckets, keys or sales.
+    """
+    least = SHORTEST_HORIZONS * longest
+    if learnt.buckets < least:
+        raise UnusableHistory(
+            f"a net that forecasts {longest} buckets ahead learns from {least} or more, and there are {learnt.buckets} "
+            f"before {_shown(learnt.end_at)}. Begin later, choose shorter leads or narrower buckets"
+        )
+    require_sold(learnt)
+
+
+def require_sold(learnt: DemandHistory) -> None:
+    """Require keys and sales enough for a net.
+
+    Raises:
+        UnusableHistory: If there are too few.
+    """
     until = _shown(learnt.end_at)
     sold = int(np.count_nonzero(learnt.demand_units))
     if not sold:

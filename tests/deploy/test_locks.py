@@ -13,7 +13,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 LOCKED = {
     "worker": PROJECT["dependencies"],
     "train": [*PROJECT["dependencies"], *EXTRAS["train"]],
-    "dev": [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["demo"], *EXTRAS["dev"]],
+    "dev": [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["demo"], *EXTRAS["peers"], *EXTRAS["dev"]],
 }
 
 

@@ -18,7 +18,7 @@ from replenishment.buckets import BucketWidth
 from replenishment.forecaster import Forecaster
 from replenishment.quantiles import QuantileGrid
 from tests.contracts.forecaster_contract import LAWS, bucket_of, demand_history, stepped_through
-from tests.model_store import numpy_lstm
+from tests.model_store import classical, numpy_lstm
 from tests.model_store.builders import DAY, lstm, lstm_spec
 from tests.model_store.graphs import lstm_bytes, lstm_model
 
@@ -28,6 +28,10 @@ FORECASTERS: dict[str, Callable[[], Forecaster]] = {
     "lstm_weekly": lambda: lstm(width=BucketWidth(7 * 86_400)),
     "lstm_64": lambda: lstm(units=64),
     "moving_average": lambda: fallback(DAY),
+    "exponential_smoothing": classical.exponential_smoothing,
+    "tsb": classical.tsb,
+    "seasonal_naive": classical.seasonal_naive,
+    "seasonal_least_squares": classical.seasonal_least_squares,
 }
 
 

@@ -1,4 +1,4 @@
-"""The commands train and evaluate on files: what goes where, what an operator reads when it cannot be done."""
+"""The command train on files: what goes where, what an operator reads when it cannot be done."""
 
 import json
 import os
@@ -7,18 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from model_store import artifact
 from model_store.cli.main import TRAINING_COMMANDS, main
-from model_store.starter import starter_directory
 from model_store.versions import Versions
-from tests.model_store.builders import lstm_draft, moving_average_draft
+from tests.model_store.builders import moving_average_draft
 
 ROOT = Path(__file__).parents[3]
 DAY_MS = 86_400_000
@@ -163,67 +160,6 @@ def test_time_limit_too_short_for_any_run_is_wrong_usage(file: Path, models: Pat
     result = ran("train", "--orders", file, "--models", models, "--seconds-at-most", "5")
     assert result.exit_code == 2
     assert "20" in result.stderr
-
-
-def rows_of(result: Result) -> list[dict[str, Any]]:
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def test_evaluate_scores_the_champion_beside_a_moving_average(file: Path, models: Path) -> None:
-    versions = Versions(models)
-    champion = versions.publish(moving_average_draft(7))
-    versions.promote(champion, who="ana", why="first", at=1)
-    rows = rows_of(ran("evaluate", "--orders", file, "--models", models, "--json"))
-    assert [row["version"] for row in rows] == [champion, "moving_average_28"]
-    assert all(row["forecasts"] == rows[0]["forecasts"] > 0 for row in rows)
-    assert all(row["spb"] == pytest.approx((row["spb_7"] + row["spb_14"]) / 2, abs=1e-6) for row in rows)
-    text = ran("evaluate", "--orders", file, "--models", models).stdout.splitlines()
-    assert text[0].startswith(f"{champion}  spb 0.")
-    assert "coverage_7_95" in text[1]
-
-
-def test_evaluate_marks_a_version_that_learnt_from_the_buckets_it_is_scored_on(file: Path, models: Path) -> None:
-    version = Versions(models).publish(lstm_draft())  # its demand ends in October 2011, after the file
-    rows = rows_of(ran("evaluate", version, "starter", "--orders", file, "--models", models, "--json"))
-    assert [row["learnt_from_scored_buckets"] for row in rows] == [True, False, False]
-    marked = ran("evaluate", version, "--orders", file, "--models", models).stdout.splitlines()
-    assert [line.endswith("(learnt from these buckets)") for line in marked] == [True, False]
-
-
-def test_evaluate_without_a_champion_scores_the_starter_and_says_so(file: Path, models: Path) -> None:
-    result = ran("evaluate", "--orders", file, "--models", models, "--json")
-    rows = rows_of(result)
-    assert rows[0]["version"] == artifact.read(starter_directory(), packaged=True).version
-    assert f"there is no champion in {models}: the starter is scored" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["lstm-20111008-00000000"], "there is no version"),
-        (["starter", "--bucket", "12h"], "serves buckets of 86400 s"),
-        (["starter", "--until", "2011-03-01"], "forecasting 14 ahead needs 42"),
-    ],
-)
-def test_evaluation_that_cannot_be_made_is_one_message(
-    file: Path, models: Path, arguments: list[str], message: str
-) -> None:
-    result = ran("evaluate", *arguments, "--orders", file, "--models", models)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert message in result.stderr
-
-
-def test_evaluate_loads_no_tensorflow(file: Path, models: Path) -> None:
-    evaluated = (
-        "import sys; from model_store.cli.main import main; main({}, standalone_mode=False); print(*sys.modules)"
-    )
-    arguments = ["evaluate", "starter", "--orders", str(file), "--models", str(models)]
-    ended = subprocess.run(
-        [sys.executable, "-c", evaluated.format(arguments)], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert "moving_average_28" in ended.stdout
-    assert not {"tensorflow", "keras"} & set(ended.stdout.split())
 
 
 def said_by(process: subprocess.Popen[str]) -> Iterator[str]:

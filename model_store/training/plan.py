@@ -1,0 +1,73 @@
+"""How a run of the trainer is made, and what it makes before anybody judged it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from model_store.artifact import Draft
+from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, default_grid
+from replenishment.quantiles import QuantileGrid
+
+DEFAULT_EPOCHS = 6
+DEFAULT_KIND = "lstm"
+Clock = Callable[[], float]
+"""Seconds since some instant."""
+_TOOLS = ("restock", "tensorflow", "keras", "numpy", "onnx")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """How a run is made.
+
+    Attributes:
+        epochs: How often each bucket is shown, 1 or more.
+        seed: Of weights, batches and samples.
+        ends_by: Instant of the clock by which the run should have ended; infinity makes it repeatable.
+        promotes: Whether a challenger that the gate accepts becomes champion.
+        features: Inputs of the net; None: those for the bucket width, with the closed weekdays of the history.
+        kind: What is made, a name in `trainers.TRAINERS`.
+        grid: Horizons and levels that it forecasts; None: the default ones.
+    """
+
+    epochs: int = DEFAULT_EPOCHS
+    seed: int = 0
+    ends_by: float = float("inf")
+    promotes: bool = True
+    features: FeatureSpec | None = None
+    kind: str = DEFAULT_KIND
+    grid: QuantileGrid | None = None
+
+    @property
+    def wanted_grid(self) -> QuantileGrid:
+        """Horizons and levels, the default ones if none are named."""
+        return self.grid or default_grid()
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A draft that nobody has judged yet, and figures of how it was made."""
+
+    draft: Draft
+    figures: Mapping[str, float]
+
+
+def grid_for(leads: tuple[int, ...]) -> QuantileGrid:
+    """Return a grid that has every lead: each bucket up to 14 and to the longest lead, beyond that the leads alone.
+
+    Example:
+        >>> grid_for((1, 4)).horizons_buckets, grid_for((7, 28)).horizons_buckets[-2:]
+        ((1, 2, 3, 4), (14, 28))
+    """
+    near = [horizon for horizon in DEFAULT_HORIZONS_BUCKETS if horizon <= leads[-1]]
+    return QuantileGrid(tuple(sorted({*near, *leads})), DEFAULT_LEVELS)
+
+
+def created_by() -> dict[str, str]:
+    """Return the versions of the programs that make a version."""
+    found = {}
+    for tool in _TOOLS:
+        try:
+            found[tool] = version(tool)
+        except PackageNotFoundError:  # run from a source tree that is not installed
+            continue
+    return found
