@@ -23,15 +23,13 @@ from stream_app.settings import Settings, load_settings
 from stream_app.simulate.files import Given, given
 from stream_app.simulate.run import Candidate, Run, played, ranked
 from stream_app.simulate.specs import CATALOG, POLICIES, PolicySpec, parsed
-from stream_app.swap import source_of
+from stream_app.swap import MOVING_AVERAGE, STARTER, source_of
 from stream_app.wire.times import instant_at, shown
 
 if TYPE_CHECKING:
     from replenishment.closed_loop.world import Lines
 
 MOST_EXAMPLES = 10
-FITTED = ("lstm",)
-"""Kinds that are fitted on the buckets before the start."""
 LOST_SALES, BACKORDERS = "lost_sales", "backorders"
 DECISIONS = ("policy", "model", "decided_at", "usable_from", "location", "sku", "quantity")
 _WIDTH = re.compile(r"(\d{1,7})([smhdw])")
@@ -85,7 +83,7 @@ class Edge(click.ParamType):
     "models",
     multiple=True,
     metavar="VERSION|KIND",
-    help="A version, `starter`, `moving_average`, or `lstm`, fitted on what is before --from; repeat to compare. "
+    help="A version, `starter`, or a model fitted on what precedes --from: `lstm`, `tsb`, …; repeat to compare. "
     "Default: the champion, or who stands in.",
 )
 @click.option(
@@ -166,19 +164,24 @@ def _on_grid(plan: Plan, period: Period) -> Plan:
 
 
 def _candidate(name: str | None, settings: Settings, plan: Plan, files: Given, period: Period) -> Candidate:
-    if name in FITTED:
-        return Candidate(name, Serving(_fitted(files.lines, period), rung=name))
+    if name is not None and name != MOVING_AVERAGE and (found := _fitted(name, files.lines, period)) is not None:
+        return Candidate(name, Serving(found, rung=name))
     forecaster, rung = source_of(name, settings.models, plan).champion()
     return Candidate(name or forecaster.version, Serving(forecaster, rung=rung))
 
 
-def _fitted(lines: "Lines", period: Period) -> Forecaster:
-    """Return an LSTM that was fitted once, on what was known before the period."""
+def _fitted(name: str, lines: "Lines", period: Period) -> Forecaster | None:
+    """Return a model that was fitted once, on what was known before the period; None if it is none that is fitted."""
     try:
-        from stream_app.simulate.fitting import fitted
+        from stream_app.simulate.fitting import can_fit, fitted
+
+        return fitted(name, lines, period) if can_fit(name) else None
     except ImportError as missing:
-        raise ConfigError([f"--model lstm needs {missing.name}; run `pip install restock[train]`"]) from missing
-    return fitted(lines, period)
+        if name != STARTER and missing.name in ("polars", "tensorflow", "keras"):
+            raise ConfigError(
+                [f"--model {name} may need {missing.name}; run `pip install restock[train]`"]
+            ) from missing
+        return None
 
 
 def _played(

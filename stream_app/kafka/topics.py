@@ -19,9 +19,11 @@ from stream_app.errors import ConfigError, RestockError, Unavailable
 
 TopicRole: TypeAlias = Literal["orders", "inventory", "catalog", "restock", "demand", "dead-letter"]
 TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "restock", "demand", "dead-letter")
+REBUILDABLE_MS = str(120 * 86_400_000)
+"""The default window of 112 daily buckets, and a week to notice: so far back can state be rebuilt from the topics."""
 TOPIC_CONFIGS: Mapping[TopicRole, Mapping[str, str]] = {
-    "orders": {"message.timestamp.type": "LogAppendTime"},
-    "inventory": {"message.timestamp.type": "LogAppendTime"},
+    "orders": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
+    "inventory": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
     "catalog": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"},
     "restock": {"retention.ms": "-1"},
     "demand": {"retention.ms": "-1"},

@@ -5,22 +5,31 @@ import time
 import numpy as np
 import polars as pl
 
-from model_store.training import pipeline
 from model_store.training.errors import UnusableHistory
 from model_store.training.orders_file import history_of
+from model_store.training.plan import RunPlan
 from model_store.training.progress import on_stderr
+from model_store.training.trainers import known_models, trainer_of
 from replenishment.closed_loop.world import Lines, Period
 from replenishment.engine.columns import LineKind
 from replenishment.forecaster import Forecaster
 from stream_app.errors import ConfigError
 
 
-def fitted(lines: Lines, period: Period) -> Forecaster:
-    """Return an LSTM fitted on what was known when the period began; same lines, same forecaster.
+def can_fit(name: str) -> bool:
+    """Return whether a name is that of a model which can be fitted, as ``model-store train --kind`` has them."""
+    return trainer_of(name) is not None
+
+
+def fitted(name: str, lines: Lines, period: Period) -> Forecaster:
+    """Return a model fitted on what was known when the period began; same lines, same forecaster.
 
     Raises:
         ConfigError: If what is before the period is too little to learn from.
     """
+    trainer = trainer_of(name)
+    if trainer is None:
+        raise ConfigError([f"--model {name}: no such model; there are {known_models()}"])
     known = int(np.searchsorted(lines.occurred_at, period.start_at))
     kinds = np.where(lines.kinds[:known] == LineKind.CANCELLED, "order_cancelled", "order_placed")
     parts = [key.decode().partition("|") for key in lines.keys[:known]]
@@ -37,6 +46,7 @@ def fitted(lines: Lines, period: Period) -> Forecaster:
     try:
         with on_stderr() as reporter:
             history = history_of(frame, period.width, "--orders before --from")
-            return pipeline.fitted(history, pipeline.RunPlan(), reporter, clock=time.monotonic).draft.forecaster()
+            made = trainer(history, RunPlan(kind=name), reporter, time.monotonic, float("inf"))
+            return made.draft.forecaster()
     except (UnusableHistory, ValueError) as wrong:
-        raise ConfigError([f"--model lstm: {wrong}"]) from wrong
+        raise ConfigError([f"--model {name}: {wrong}"]) from wrong
