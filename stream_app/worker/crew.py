@@ -8,7 +8,8 @@ from replenishment.engine.columns import Role
 from stream_app.kafka.batching import Fetched
 from stream_app.ports import RecordBatch
 from stream_app.worker.inbox import Delivery
-from stream_app.worker.runner import PartitionRunner, Stage, Surroundings
+from stream_app.worker.runner import PartitionRunner
+from stream_app.worker.surroundings import Stage, Surroundings
 
 RESTORE_SECONDS = 20.0
 """A claim that takes longer goes on by itself; the transport gives up after 30 s."""

@@ -9,7 +9,7 @@ import structlog
 from stream_app.ops.health import Health
 from stream_app.ops.metrics import PrometheusMeter
 from stream_app.ports import ForecasterSource
-from stream_app.worker.runner import Stage
+from stream_app.worker.surroundings import Stage
 
 log = structlog.stdlib.get_logger(__name__)
 

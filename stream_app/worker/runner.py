@@ -6,20 +6,17 @@ before it is durable.
 """
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from typing import Protocol
 
 import structlog
 
 from replenishment.engine.columns import ROLES, Role
-from replenishment.forecaster import Forecaster
 from stream_app.errors import FencedClaim, StateCorrupt, StateLost, Unavailable
-from stream_app.ports import Claim, Fence, Outcome, RecordBatch
+from stream_app.ports import Outcome
 from stream_app.worker.inbox import Delivery, Inbox
+from stream_app.worker.surroundings import Shell, Stage, Surroundings
 
 INBOX_BATCHES = 2
 FIRST_RETRY_SECONDS = 0.2
@@ -28,97 +25,6 @@ STOP_SECONDS = 4.0
 """How long a batch in hand may take to finish when the partition is revoked."""
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-class Shell(Protocol):
-    """What a worker needs of a ``Processor``."""
-
-    is_requesting: bool
-
-    @property
-    def serves(self) -> tuple[str, str] | None:
-        """Model version and rung of the fallback; None without a claim."""
-        ...
-
-    @property
-    def rebuild_pending_keys(self) -> int:
-        """Keys that an incoming version must still be stepped for."""
-        ...
-
-    async def use(self, forecaster: Forecaster, rung: str) -> bool:
-        """Rebuild a version beside the stream and let it serve; whether it does."""
-        ...
-
-    async def claim(self, partition: int, generation: int) -> Claim:
-        """Take the partition over and load it."""
-        ...
-
-    async def accept(self, batch: RecordBatch) -> Outcome:
-        """Make a batch durable, or say that the partition must be claimed again."""
-        ...
-
-    async def tick(self, elapsed_seconds: float) -> Outcome:
-        """The same for silence."""
-        ...
-
-
-class SpanSource(Protocol):
-    """What a runner needs of a ``SpanReader``."""
-
-    async def end(self, role: Role, partition: int) -> int:
-        """Return the position after the last record."""
-        ...
-
-    def read(self, role: Role, partition: int, start: int, end: int) -> AsyncGenerator[RecordBatch, None]:
-        """Yield the records of a span in batches that join."""
-        ...
-
-
-class Announcer(Protocol):
-    """What a runner needs of a ``Relay``."""
-
-    def own(self, fence: Fence) -> None:
-        """Publish for a partition from now on."""
-        ...
-
-    def disown(self, partition: int) -> None:
-        """Publish for it no longer."""
-        ...
-
-    def wake(self, partition: int) -> None:
-        """Look into its outbox now."""
-        ...
-
-
-class Stage(Enum):
-    """How far a partition is."""
-
-    IDLE = "not assigned"
-    CLAIMING = "being claimed"
-    WORKING = "at work"
-    FENCED = "owned by another worker"
-    STOPPED = "stopped: its stored state does not decode"
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all runners of a process share.
-
-    ``shell`` builds the processor of a fresh claim; ``seek`` has the consumer
-    read a partition again and returns the era that begins; ``changed`` is told
-    of every new stage, ``failed`` of what nobody expected. ``fills_gaps`` is for
-    transports whose batches may begin after the position.
-    """
-
-    shell: Callable[[], Shell]
-    spans: SpanSource
-    relay: Announcer
-    seek: Callable[[int, Mapping[Role, int]], int]
-    changed: Callable[[], None]
-    failed: Callable[[BaseException], None]
-    tick_seconds: float
-    fills_gaps: bool = False
-    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True)

@@ -20,8 +20,8 @@ from stream_app.processor import Parts, Processor
 from stream_app.settings import Settings
 from stream_app.worker.crew import Crew
 from stream_app.worker.readiness import Readiness
-from stream_app.worker.runner import Surroundings
 from stream_app.worker.stream import attach, batch_consumer, build_app
+from stream_app.worker.surroundings import Surroundings
 from stream_app.worker.upkeep import Upkeep
 
 SESSION_ENDS_BY = (KafkaError, Unavailable, RestoreTimeout, OSError)

@@ -10,7 +10,8 @@ from replenishment.forecaster import Forecaster
 from stream_app.errors import FencedClaim, Unavailable
 from stream_app.ports import Claim, Fence, Outcome, RecordBatch
 from stream_app.worker.inbox import Delivery
-from stream_app.worker.runner import PartitionRunner, Surroundings
+from stream_app.worker.runner import PartitionRunner
+from stream_app.worker.surroundings import Surroundings
 
 CATALOG_RECORDS = 5
 

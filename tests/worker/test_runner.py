@@ -8,7 +8,7 @@ import pytest
 from stream_app.errors import StateCorrupt
 from stream_app.ports import Outcome
 from stream_app.worker import runner
-from stream_app.worker.runner import Stage
+from stream_app.worker.surroundings import Stage
 from tests.worker.fakes import CATALOG_RECORDS, Bench
 
 CATALOG_FIRST = ("catalog", 0, CATALOG_RECORDS)
