@@ -145,6 +145,8 @@ def test_a_record_in_the_wrong_partition_is_mended_by_a_replay(product: Cluster)
     wrong = (PARTITION + 1) % 3
     assert KEY is not None and partition_of(KEY) == PARTITION
     product.produce("orders", [(wrong, KEY, VALUE)])
+    # a window that reaches behind what the topic keeps
+    product.environment = {**product.environment, "RESTOCK_WINDOW_BUCKETS": "400"}
     product.start_worker()
     eventually(lambda: bool(replayed(product, "dead-letter")), product.logs())
     found = product.wait_for_line("doctor_found")

@@ -19,7 +19,7 @@ PROGRAMS = {"restock": restock, "model-store": model_store}
 def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
-            for line in block.splitlines():
+            for line in block.replace("\\\n", " ").splitlines():
                 if line.strip().split(" ")[0] in PROGRAMS:
                     yield page.name, line.strip()
 
