@@ -4,8 +4,7 @@ Whatever is wrong with a version, the one that serves stays. Replacing it in a
 partition is the processor's business.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -101,13 +100,6 @@ class ChampionFollower:
             before = self._serving
             self._serving = self._pointed(before) or before or self._fallen_back()
             return before is None or _named(before) != _named(self._serving)
-
-    async def follow(self, interval_seconds: float, changed: Callable[[Served], Awaitable[None]]) -> None:
-        """Look at the pointer again and again, for ever; ``changed`` is awaited with who should serve from then on."""
-        while True:
-            await asyncio.sleep(interval_seconds)
-            if await asyncio.to_thread(self.look):
-                await changed(self.champion())
 
     def _pointed(self, before: Served | None) -> Served | None:
         """Return who the pointer says should serve; None if that cannot be read, so that who serves stays."""

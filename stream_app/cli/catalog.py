@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from stream_app.errors import RestockError
+from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
-from stream_app.kafka.writer import write_all
 from stream_app.replay.sequence import FileRecord, sequenced
 from stream_app.settings import load_settings
 from stream_app.wire.json_wire import JsonWire

@@ -130,7 +130,7 @@ def _judged(settings: Settings, found: Sequence[DeadLetter]) -> Sequence[Replaye
 
 
 def _send(settings: Settings, going: Sequence[Replayed]) -> None:
-    from stream_app.sender import Outgoing, sending
+    from stream_app.kafka.sender import Outgoing, sending
 
     with (
         sending(settings.kafka) as sender,

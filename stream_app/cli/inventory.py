@@ -80,7 +80,7 @@ def _refused(settings: Settings, rows: Sequence["FedRow"]) -> list["RefusedRow"]
 
 
 def _write(settings: Settings, rows: Sequence["FedRow"]) -> None:
-    from stream_app.kafka.writer import write_all
+    from stream_app.kafka.sender import write_all
 
     topic = TopicNames(settings.topic_prefix).of("inventory")
     with click.progressbar(length=len(rows), label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:

@@ -18,7 +18,7 @@ async def tell_findings(settings: Settings) -> None:
     try:
         findings = (await examined_kafka(settings)).findings
     except Exception as wrong:  # an examination is no reason to keep a worker from working
-        log.debug("doctor_failed", error=str(wrong))
+        log.warning("doctor_failed", error=str(wrong) or type(wrong).__name__)
         return
     for finding in findings:
         if finding.level is not Level.OK:

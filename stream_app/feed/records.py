@@ -15,9 +15,9 @@ import msgspec
 
 from replenishment.engine.columns import Role
 from replenishment.keys import key_bytes, stock_key
+from stream_app.kafka.sender import Outgoing
 from stream_app.replay.rows import Fields, Row, rows_of_file
 from stream_app.replay.sequence import MAIN
-from stream_app.sender import Outgoing
 from stream_app.wire.admission import partition_of
 from stream_app.wire.mapped_wire import OWN_FORM
 

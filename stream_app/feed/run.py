@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from stream_app.feed.progress import Progress, rows_there, store
 from stream_app.feed.records import FedRow
-from stream_app.sender import Outgoing, Sender, sending
+from stream_app.kafka.sender import Outgoing, Sender, sending
 from stream_app.topic_reader import TopicReader, reading
 
 CONFIRM_ROWS = 2_000

@@ -1,8 +1,8 @@
 """Fetched records as aiokafka unpacks them, without the frozen dataclass it wraps each of them in.
 
-The wrapping costs more than reading a record: 0.9 of 1.5 µs. A record as it
-comes out of a batch has all that ``ports.Record`` asks for. What is private
-API of aiokafka here is pinned by tests/kafka/test_transport_contract.py.
+The wrapping costs more than reading a record, and one as it comes out of a
+batch has all that ``ports.Record`` asks for. What is private API of aiokafka
+here is pinned by tests/kafka/test_transport_contract.py.
 """
 
 from collections import OrderedDict

@@ -14,7 +14,7 @@ from replenishment.closed_loop.world import Period, World
 from stream_app.cli.main import cli
 from stream_app.explain.recompute import recomputed
 from stream_app.explain.sentences import request_sentences, target
-from stream_app.kafka.writer import write_all
+from stream_app.kafka.sender import write_all
 from stream_app.wire.outgoing import restock_record
 from tests.demo.test_explanation import EVIDENCE, REQUEST
 from tests.engine.builders import DAY, HOUR, T0, MeanForecaster

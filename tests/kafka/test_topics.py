@@ -4,8 +4,8 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from stream_app.errors import ConfigError, Unavailable
+from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TOPIC_ROLES, TopicNames, co_partitioning_problems, create, product_counts
-from stream_app.kafka.writer import write_all
 from tests.e2e.checker import read_topic
 
 

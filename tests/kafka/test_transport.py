@@ -13,8 +13,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from replenishment.engine.columns import Role
 from stream_app.kafka.batching import BatchApp, BatchSchema, Fetched
+from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames, create
-from stream_app.kafka.writer import write_all
 
 pytestmark = pytest.mark.timeout(90)
 

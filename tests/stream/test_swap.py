@@ -1,6 +1,5 @@
 """Who forecasts: champion, starter, moving average; and what happens when a version is damaged."""
 
-import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -163,21 +162,6 @@ def test_more_versions_than_are_kept_can_be_asked_for(versions: Versions) -> Non
     follower, _ = following(versions)
     for version in published * 2:
         assert named(follower.of_version(version)) == (version, "champion")
-
-
-async def test_following_tells_of_every_change(versions: Versions) -> None:
-    promoted(versions)
-    follower, _ = following(versions)
-    follower.look()
-    changes: asyncio.Queue[Served] = asyncio.Queue()
-    task = asyncio.create_task(follower.follow(0.001, changes.put))
-    for window in (14, 21):
-        version = await asyncio.to_thread(promoted, versions, window)
-        async with asyncio.timeout(10):
-            assert named(await changes.get()) == (version, "champion")
-    task.cancel()
-    await asyncio.wait({task})
-    assert changes.empty()
 
 
 def test_a_user_may_choose_by_name(versions: Versions) -> None:

@@ -1,6 +1,6 @@
-"""Sends records to given partitions in order, idempotently, and knows what was acknowledged."""
+"""Sends records in order, idempotently, and knows what was acknowledged: for commands, which are not hot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +38,10 @@ class Sender:
             topic, key=record.key, value=record.value, headers=list(record.headers), partition=record.partition
         )
         self._unconfirmed.append(future)
+
+    def send_keyed(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Hand a record to the client that goes to the partition of its key; a value of None is a tombstone."""
+        self._unconfirmed.append(self._producer.send(topic, key=key, value=value))
 
     def confirm(self) -> None:
         """Return once all replicas have all records sent so far."""
@@ -78,3 +82,30 @@ def sending(bootstrap: str) -> Iterator[Sender]:
     finally:
         with suppress(KafkaError):
             producer.close(CLOSE_SECONDS)
+
+
+def write_all(
+    bootstrap: str,
+    topic: str,
+    records: Iterable[tuple[bytes, bytes | None]],
+    written: Callable[[int], None] = lambda _count: None,
+) -> int:
+    """Send (key, value) records in order, each to the partition of its key; return how many all replicas have.
+
+    Args:
+        bootstrap: ``host:port[,host:port…]``.
+        topic: Real name of a topic that exists.
+        records: A value of None is a tombstone.
+        written: Told how many more records were handed to the client.
+
+    Raises:
+        Unavailable: If Kafka does not answer or does not take a record in time; sending again is harmless.
+        RestockError: If the broker refuses a record; those before it may be written.
+    """
+    count = 0
+    with sending(bootstrap) as sender:
+        for key, value in records:
+            sender.send_keyed(topic, key, value)
+            written(1)
+            count += 1
+    return count
