@@ -122,6 +122,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``maximum_units`` the limits applied to it (None = none), with
     ``cap_units`` on any request. ``textbook_units`` is what mean and deviation
     of the last 28 days and a normal quantile would have ordered.
+    ``lead_time_days`` is the catalog's; levels rest on mean and deviation in
+    buckets of it and the ``deliveries_observed`` together.
     ``positions`` are the next offsets of each input topic at the decision.
     """
 
@@ -140,6 +142,9 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     cover_buckets: int
     bucket_seconds: int
     lead_time_days: float
+    lead_time_mean_buckets: float
+    lead_time_deviation_buckets: float
+    deliveries_observed: int
     forecast_origin: int
     expected_units: float
     quantile_units: float
@@ -179,6 +184,22 @@ class OrderWithheld(msgspec.Struct, frozen=True, gc=False):
     decided_at: int
     raw_units: int
     reason: str
+
+
+class SupplyOverdue(msgspec.Struct, frozen=True, gc=False):
+    """What was asked for should be there and is not: a case for expediting, never for a second order.
+
+    ``open_units`` have not arrived; ``on_hand_units`` and ``backorder_units``
+    are the stock at the closing that noticed it, at clock ``noticed_at``.
+    """
+
+    key: bytes
+    restock_id: str
+    needed_by: int
+    noticed_at: int
+    open_units: int
+    on_hand_units: int
+    backorder_units: int
 
 
 class DemandClosed(msgspec.Struct, frozen=True, gc=False):

@@ -4,12 +4,17 @@ Per-bucket quantiles are never summed: a model forecasts demand *summed* over
 each horizon, and this module reads that surface at a key's own interval.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from replenishment.arrays import Float32s, Float64s, Int64s
+
+_SAME_UNITS = 1e-9
+_SAME_LEVEL = 1e-9
+"""Below these two numbers are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,75 @@ class ProtectionDemand:
         """Mean excess over the highest level if the last two levels lie on an exponential tail, (B,)."""
         decay = np.log((1 - self.levels[-2]) / (1 - self.levels[-1]))
         return np.asarray((self.units[:, -1] - self.units[:, -2]) / decay)
+
+
+_TAIL_LEVELS = (0.9975, 0.999, 0.9999)
+"""Where the exponential tail of a part is cut into straight pieces before parts are mixed."""
+
+
+def mixed(parts: Sequence[ProtectionDemand], weights: Float64s) -> ProtectionDemand:
+    """Return the demand of each key over an interval that is not certain: which part holds is drawn by weight.
+
+    The distribution function of the mixture is the weighted sum of those of
+    the parts, which are straight between their levels; the quantiles are read
+    off that sum. Quantiles themselves must not be averaged: the average knows
+    nothing of the chance that the interval is the long one.
+
+    Args:
+        parts: K distributions of the same B keys at the same levels.
+        weights: Probability of each part, (B, K), rows add up to 1; 0 = the part does not count.
+
+    Returns:
+        Units (B, Q) at the levels of the parts.
+
+    Example:
+        >>> short, long = (ProtectionDemand((0.25, 0.5, 0.75), np.array([[x, 2 * x, 3 * x]])) for x in (4.0, 40.0))
+        >>> mixed([short, long], np.array([[1.0, 0.0]])).units.tolist()
+        [[4.0, 8.0, 12.0]]
+        >>> mixed([short, long], np.array([[0.5, 0.5]])).units.round(1).tolist()
+        [[7.3, 23.2, 80.0]]
+    """
+    levels = parts[0].levels
+    tail = tuple(level for level in _TAIL_LEVELS if level > levels[-1])
+    heights = np.array([0.0, *levels, *tail])
+    beyond = [np.full(len(weights), level) for level in (0.0, *tail)]
+    at, jump, slope = [], [], []
+    for place, part in enumerate(parts):
+        outside = [part.quantile(level)[:, None] for level in beyond]
+        units = np.concatenate([outside[0], part.units, *outside[1:]], axis=1)
+        risen, width = np.diff(heights) * weights[:, [place]], np.diff(units, axis=1)
+        is_step = width <= _SAME_UNITS
+        steepness = np.where(is_step, 0.0, risen / np.where(is_step, 1.0, width))
+        at += [units[:, :-1], units[:, 1:]]
+        slope += [steepness, -steepness]
+        jump += [np.zeros_like(risen), np.where(is_step, risen, 0.0)]
+    return ProtectionDemand(levels, _read_off(np.hstack(at), np.hstack(jump), np.hstack(slope), levels))
+
+
+def _read_off(at: Float64s, jump: Float64s, slope: Float64s, levels: tuple[float, ...]) -> Float64s:
+    """Return where the sum of distribution functions reaches each level, (B, Q).
+
+    Args:
+        at: Units where something changes, (B, N).
+        jump: Probability that is added at once there, (B, N).
+        slope: Change of the probability per unit from there on, (B, N).
+        levels: Of the quantiles.
+    """
+    order = np.argsort(at, axis=1, kind="stable")
+    at, jump, slope = (np.take_along_axis(one, order, axis=1) for one in (at, jump, slope))
+    steepness = np.maximum(np.cumsum(slope, axis=1), 0.0)
+    gained = steepness[:, :-1] * np.diff(at, axis=1)
+    before = np.cumsum(np.column_stack([np.zeros(len(at)), jump[:, :-1] + gained]), axis=1)
+    after = np.maximum.accumulate(before + jump, axis=1)
+    units = np.empty((len(at), len(levels)))
+    row = np.arange(len(at))
+    for place, level in enumerate(levels):
+        upper = np.minimum((after < level - _SAME_LEVEL).sum(axis=1), at.shape[1] - 1)
+        lower = np.maximum(upper - 1, 0)
+        rise = before[row, upper] - after[row, lower]
+        share = np.clip((level - after[row, lower]) / np.where(rise > 0, rise, 1.0), 0.0, 1.0)
+        units[:, place] = at[row, lower] + (at[row, upper] - at[row, lower]) * np.where(rise > 0, share, 1.0)
+    return np.maximum.accumulate(units, axis=1)
 
 
 def over(grid: QuantileGrid, cumulative: Float32s, interval_buckets: Int64s) -> ProtectionDemand:

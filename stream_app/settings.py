@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(
         30.0, ge=0, le=86_400, description="How often a silent partition's watermark moves on; 0 = never."
     )
+    learn_lead_times: bool = Field(
+        True, description="Whether levels rest on the lead times of deliveries too, not on the catalog's alone."
+    )
     lost_sales: bool = Field(False, description="Whether demand without stock is lost instead of becoming backorders.")
     expiry_days: float = Field(
         14.0, gt=0, le=3_650, description="Days after which a request without an answer raises an alert."
@@ -157,6 +160,7 @@ class Settings(BaseSettings):
             allowed_lateness_seconds=self.allowed_lateness_seconds,
             window_buckets=self.window_buckets,
             lost_sales=self.lost_sales,
+            learns_lead_times=self.learn_lead_times,
             expiry_days=self.expiry_days,
             max_request_ratio=self.max_request_ratio,
         )

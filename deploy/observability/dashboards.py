@@ -1,7 +1,18 @@
 """The five dashboards. What a panel says of itself is for someone who sees it for the first time."""
 
 from deploy.observability.grafana import Dashboard, Panel, Query, increase, quantiles, rate, series
-from deploy.observability.panels import CLOCK_AGE, EXPIRED, FRESHNESS, LAG, REJECTED, REQUESTS, SETTLED, SLOW, VERSIONS
+from deploy.observability.panels import (
+    CLOCK_AGE,
+    EXPIRED,
+    FRESHNESS,
+    LAG,
+    OVERDUE,
+    REJECTED,
+    REQUESTS,
+    SETTLED,
+    SLOW,
+    VERSIONS,
+)
 from deploy.observability.rules import FRESH_SECONDS, MEMORY_BYTES, OBJECTIVE
 
 OVERVIEW = Dashboard(
@@ -219,6 +230,7 @@ REPLENISHMENT = Dashboard(
         ],
         "Suppliers and stock": [
             EXPIRED,
+            OVERDUE,
             Panel(
                 "Stock keys",
                 "Known to the product.",

@@ -48,6 +48,15 @@ VERSIONS = Panel(
     "short",
     [Query(f"count by (version, rung) ({SERVED})", "{{version}} ({{rung}})")],
 )
+OVERDUE = Panel(
+    "Overdue supplies",
+    "Open requests that should have arrived by now: a case for expediting. Nothing is requested twice for it.",
+    "short",
+    [Query(f"sum({series('restock_overdue_requests')})")],
+    kind="stat",
+    width=6,
+    most=1,
+)
 EXPIRED = Panel(
     "Unanswered requests",
     "Open requests past RESTOCK_EXPIRY_DAYS: ask the supplier. The position still counts them.",

@@ -158,6 +158,15 @@ ALERTS: Sequence[Alert] = (
         "15m",
     ),
     Alert(
+        "RestockSupplyOverdue",
+        "sum by (job) (restock_overdue_requests) > 0",
+        "warning",
+        "Supplies are overdue.",
+        "{{ $value }} requests should have arrived and are not fully received.",
+        "replenishment",
+        "15m",
+    ),
+    Alert(
         "RestockRequestsWithheld",
         "sum by (job) (increase(restock_withheld_requests_total[1d])) > 0",
         "info",

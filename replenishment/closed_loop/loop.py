@@ -175,9 +175,9 @@ class ClosedLoop:
             self._deliver(effects)
 
     def _deliver(self, effects: Effects) -> None:
-        """Plan the arrival of what was requested: its lead time later, at the start of a bucket."""
+        """Plan the arrival of what was requested: as suppliers take, at the start of a bucket."""
         for request in effects.restocks:
-            usable_from = self._period.usable_from(request.needed_by)
+            usable_from = self._period.usable_from(self._world.suppliers.arrives_at(request))
             event_id = f"{request.restock_id}/received"
             receipt = StockReceived(request.key, event_id, usable_from, request.units, request.restock_id, final=True)
             heapq.heappush(self._due, (usable_from, next(self._sequence), receipt))

@@ -7,6 +7,7 @@ import numpy as np
 
 from replenishment.arrays import Int64s, UInt8s
 from replenishment.buckets import BucketWidth
+from replenishment.closed_loop.suppliers import PUNCTUAL, Suppliers
 from replenishment.engine.columns import LineKind, OrderColumns, Span
 from replenishment.events import CatalogEntry, InventoryEvent
 
@@ -109,7 +110,7 @@ class World:
     """What happens in any case: terms, lines, and inventory events by their times.
 
     ``events`` hold the receipts of goods that were under way before; what the
-    engine requests is delivered by the loop. ``priced`` are the terms whose
+    engine requests is delivered by ``suppliers``. ``priced`` are the terms whose
     costs are accounted for, None = those of ``catalog``: what a policy is told
     that things cost must not change what they cost.
     """
@@ -118,3 +119,4 @@ class World:
     lines: Lines
     events: Sequence[InventoryEvent]
     priced: Sequence[CatalogEntry] | None = None
+    suppliers: Suppliers = PUNCTUAL

@@ -4,32 +4,29 @@ A chunk is a fixed range of row numbers, so that a closing which a crash
 interrupted goes on with the rows that lag, and says the same of the rest.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s, Records
+from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
-from replenishment.engine.state import ForecastColumns, PartitionState
+from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
-from replenishment.events import DemandClosed
+from replenishment.events import DemandClosed, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
-from replenishment.lead_time import buckets_of_days, protection_buckets
 from replenishment.policy import (
-    IntervalDemand,
     Policy,
     RecentDemand,
     ServiceKind,
     Targets,
     critical_ratio,
     levels_of,
-    needs_lead,
     textbook_reorder_units,
 )
-from replenishment.quantiles import ProtectionDemand, over
 from replenishment.stock import RequestStatus, StockKnowledge
 
 
@@ -145,16 +142,19 @@ def set_levels(
 ) -> None:
     """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
-    intervals = _intervals(terms, state.plan)
+    intervals = intervals_of(terms, state.deliveries[rows], state.plan)
     targets = _targets(terms, state.plan)
     recent = recent_of(state, rows)
-    demand = _interval_demand(forecaster, forecast, intervals, targets)
+    demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)
     demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
     both = levels_of(demand, targets)
     for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
         derived[name][rows] = getattr(both, name)
     derived["curve"][rows] = demand.protection.units
     _set_textbook(derived, rows, recent, intervals, targets, terms["review_period_days"] > 0)
+    derived["lead_time_mean_buckets"][rows] = intervals.lead_times.mean()
+    derived["lead_time_deviation_buckets"][rows] = intervals.lead_times.deviation()
+    derived["deliveries_observed"][rows] = intervals.deliveries
     derived["protection_buckets"][rows] = intervals.protection
     derived["cover_buckets"][rows] = intervals.cover
     derived["service_level"][rows] = targets.level
@@ -165,7 +165,7 @@ def set_levels(
 
 
 def _set_textbook(
-    derived: Records, rows: Int64s, recent: RecentDemand, intervals: "_Intervals", targets: Targets, is_periodic: Bools
+    derived: Records, rows: Int64s, recent: RecentDemand, intervals: Intervals, targets: Targets, is_periodic: Bools
 ) -> None:
     """Keep what the textbook would take for levels: at the closing, since late lines change the window later."""
     reorder = textbook_reorder_units(recent, intervals.protection, targets.level)
@@ -189,38 +189,6 @@ def _targets(terms: Records, plan: Plan) -> Targets:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Intervals:
-    """Lead time, protection interval and cover of B keys in whole buckets, (B,) each."""
-
-    lead: Int64s
-    protection: Int64s
-    cover: Int64s
-
-
-def _intervals(terms: Records, plan: Plan) -> _Intervals:
-    lead = buckets_of_days(terms["lead_time_days"], plan.width)
-    review = buckets_of_days(terms["review_period_days"], plan.width)
-    cover = np.maximum(buckets_of_days(terms["cover_days"], plan.width), 1)
-    return _Intervals(lead, protection_buckets(lead, review), cover)
-
-
-def _interval_demand(
-    forecaster: Forecaster, forecast: Forecast, intervals: _Intervals, targets: Targets
-) -> IntervalDemand:
-    """Return the demand of B keys over each interval; of the lead time only where a key asks for it."""
-    lead = None
-    if np.any(needs_lead(targets.kind)):
-        within = over(forecaster.grid, forecast.quantiles, np.maximum(intervals.lead, 1))
-        lead = ProtectionDemand(within.levels, np.where(intervals.lead[:, None] > 0, within.units, 0.0))
-    return IntervalDemand(
-        protection=over(forecaster.grid, forecast.quantiles, intervals.protection),
-        cover=over(forecaster.grid, forecast.quantiles, intervals.lead + intervals.cover),
-        lead=lead,
-        protection_buckets=intervals.protection,
-    )
-
-
 def assume_stock(state: PartitionState, rows: Int64s) -> Int64s:
     """Take unknown stock of rows (B,) with levels for the order-up-to level; return the rows it was done for."""
     unknown = state.hot["stock"][rows] == StockKnowledge.UNKNOWN
@@ -231,17 +199,40 @@ def assume_stock(state: PartitionState, rows: Int64s) -> Int64s:
 
 
 def settle_requests(state: PartitionState, turn: Turn) -> None:
-    """Forget requests settled longer ago than the expiry; count the unanswered ones past it."""
+    """Forget requests settled longer ago than the expiry; count the unanswered ones past it, say which are overdue."""
     clock = state.progress.clock
     forgotten_at = clock - round(state.plan.expiry_days * 86_400_000)
-    forgotten, expired = [], 0
+    forgotten, expired, overdue = [], 0, 0
     for restock_id, request in state.requests.items():
         if request.settled_at != NEVER:
             if request.settled_at <= forgotten_at and not request.parts.in_transit:
                 forgotten.append(restock_id)
-        elif request.expires_at <= clock and request.parts.status == RequestStatus.PENDING:
-            expired += 1
+            continue
+        expired += request.expires_at <= clock and request.parts.status == RequestStatus.PENDING
+        if NEVER < request.needed_by < clock:
+            overdue += 1
+            _say_overdue(state, restock_id, request, turn)
     for restock_id in forgotten:
         del state.requests[restock_id]
     turn.requests.update(forgotten)
-    state.expired_requests = expired
+    state.expired_requests, state.overdue_requests = expired, overdue
+
+
+def _say_overdue(state: PartitionState, restock_id: str, request: OpenRequest, turn: Turn) -> None:
+    """Say once that a request is late: at the first closing after it should have been there."""
+    if request.is_overdue:
+        return
+    request.is_overdue = True
+    turn.requests.add(restock_id)
+    net_units = int(state.hot["net_units"][request.row])
+    turn.overdue.append(
+        SupplyOverdue(
+            key=state.keys.keys[request.row],
+            restock_id=restock_id,
+            needed_by=request.needed_by,
+            noticed_at=state.progress.clock,
+            open_units=request.parts.open_units,
+            on_hand_units=max(net_units, 0),
+            backorder_units=max(-net_units, 0),
+        )
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from replenishment.engine.progress import Progress
-from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested
+from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested, SupplyOverdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ class Effects:
 
     ``causes`` (one for each restock) is the offset in ``orders`` of the line
     that made it due, or -1. ``dropped_tables`` are tables of versions no
-    longer served, to unlink. The last three are how many keys and open
-    requests the partition has, and how many of those are past their expiry.
+    longer served, to unlink. ``keys`` and ``open_requests`` are how many the
+    partition has, with how many of those are unanswered past their expiry or
+    promised for a time that is over; ``overdue`` are those newly so.
     """
 
     progress: Progress
@@ -57,3 +58,5 @@ class Effects:
     keys: int = 0
     open_requests: int = 0
     expired_requests: int = 0
+    overdue_requests: int = 0
+    overdue: Sequence[SupplyOverdue] = ()

@@ -32,6 +32,9 @@ _DERIVED = (
     "protection_buckets",
     "cover_buckets",
     "lead_time_days",
+    "lead_time_mean_buckets",
+    "lead_time_deviation_buckets",
+    "deliveries_observed",
     "stepped_bucket",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
@@ -56,6 +59,9 @@ class KeyFacts(NamedTuple):
     protection_buckets: int
     cover_buckets: int
     lead_time_days: float
+    lead_time_mean_buckets: float
+    lead_time_deviation_buckets: float
+    deliveries_observed: int
     stepped_bucket: int
     textbook_reorder_units: float
     textbook_order_up_to_units: float
@@ -162,6 +168,9 @@ def evidence_of(
         cover_buckets=facts.cover_buckets,
         bucket_seconds=plan.width.seconds,
         lead_time_days=facts.lead_time_days,
+        lead_time_mean_buckets=round(facts.lead_time_mean_buckets, 3),
+        lead_time_deviation_buckets=round(facts.lead_time_deviation_buckets, 3),
+        deliveries_observed=facts.deliveries_observed,
         forecast_origin=plan.width.start_of(facts.stepped_bucket + 1),
         expected_units=round(facts.expected_units, 3),
         quantile_units=round(facts.quantile_units, 3),

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 
-from replenishment.engine.rows import REMEMBERED_EVENTS
+from replenishment.engine.rows import NEVER, REMEMBERED_EVENTS
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import (
@@ -17,6 +17,7 @@ from replenishment.events import (
     StockCounted,
     StockReceived,
 )
+from replenishment.lead_time import LONGEST_BUCKETS, REMEMBERED_DELIVERIES, delay_buckets
 from replenishment.stock import RequestParts, StockKnowledge, adjusted, counted
 
 Answer = RestockAccepted | RestockRejected | RestockShipped
@@ -82,8 +83,23 @@ def _receive(state: PartitionState, row: int, event: StockReceived, turn: Turn) 
     if request is None:
         turn.count("unknown_requests")
         return
+    if request.needed_by != NEVER and not request.parts.is_settled:
+        request.late_unit_buckets += event.units * delay_buckets(event.occurred_at, request.needed_by, state.plan.width)
     change = request.parts.receive(event.units, final=event.final)
+    is_delivered = change.is_settled and not request.parts.is_settled
     _move(state, event.restock_id, request, change, turn)
+    if is_delivered and request.needed_by != NEVER:
+        _learn_lead_time(state, row, request, turn)
+
+
+def _learn_lead_time(state: PartitionState, row: int, request: OpenRequest, turn: Turn) -> None:
+    """Remember how long a request took that is delivered: the mean over its units."""
+    late = round(request.late_unit_buckets / request.parts.received)
+    known = state.deliveries[row]
+    column = known["observed"] % REMEMBERED_DELIVERIES
+    known["buckets"][column] = min(max(request.lead_time_buckets + late, 0), LONGEST_BUCKETS)
+    known["observed"] += 1
+    turn.deliveries.add(row)
 
 
 def _answer(state: PartitionState, row: int, offset: int, event: Answer, turn: Turn) -> None:

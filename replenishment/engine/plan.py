@@ -14,7 +14,8 @@ class Plan:
     ``turn_keys`` keys. ``max_request_ratio`` caps a request at that many
     times S. With ``takes_unknown_shipments``, as for files, a shipment of a
     request that nobody here made is in transit if it says when it should
-    arrive: goods that were under way before.
+    arrive: goods that were under way before. With ``learns_lead_times`` levels
+    rest on deliveries too, not on the catalog's lead time alone.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -29,6 +30,7 @@ class Plan:
     closing_chunk_keys: int = 1_024
     turn_keys: int = 16_384
     takes_unknown_shipments: bool = False
+    learns_lead_times: bool = True
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

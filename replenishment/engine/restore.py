@@ -10,6 +10,7 @@ from replenishment.engine.effects import RowWrites
 from replenishment.engine.rows import (
     REMEMBERED_EVENTS,
     Table,
+    deliveries_table,
     events_table,
     hot_table,
     restocks_table,
@@ -30,7 +31,7 @@ class StateMismatch(Exception):
 def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
-    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
+    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table(), deliveries_table()]
     return own if state.champion.grid is None else [*own, state.champion.table]
 
 
@@ -73,9 +74,9 @@ def _restore_hot(state: PartitionState, keys: Sequence[bytes], records: Records)
 
 def _restore_restocks(state: PartitionState, ids: Sequence[bytes], records: Records) -> None:
     for restock_id, record in zip(ids, records.tolist(), strict=True):
-        ordinal, status, pending, on_order, in_transit, received, expires_at, settled_at = record
+        ordinal, status, pending, on_order, in_transit, received, expires_at, settled_at, *promise = record
         parts = RequestParts(pending, on_order, in_transit, received, RequestStatus(status))
-        state.requests[restock_id.decode()] = OpenRequest(ordinal, parts, expires_at, settled_at)
+        state.requests[restock_id.decode()] = OpenRequest(ordinal, parts, expires_at, settled_at, *promise)
         state.open_requests += not parts.is_settled
         state.pending[ordinal] += pending
         state.on_order[ordinal] += on_order
@@ -89,6 +90,10 @@ def _restore_events(state: PartitionState, keys: Sequence[bytes], records: Recor
 
 def _restore_window(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
     state.window[_known_rows(state, keys)] = records
+
+
+def _restore_deliveries(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
+    state.deliveries[_known_rows(state, keys)] = records
 
 
 def _restore_terms(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
@@ -109,5 +114,6 @@ _RESTORE = {
     "terms": _restore_terms,
     "restocks": _restore_restocks,
     "events": _restore_events,
+    "deliveries": _restore_deliveries,
     "forecast": _restore_forecast,
 }

@@ -18,6 +18,7 @@ from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
 from replenishment.forecaster import Serving
+from replenishment.lead_time import LONGEST_BUCKETS, buckets_of_days
 from replenishment.stock import RequestParts, StockKnowledge
 
 REQUESTS = uuid5(NAMESPACE_URL, "urn:restock:request")
@@ -161,9 +162,17 @@ def _request(
     opened = _opened(state.plan.width.start_of(moment.open_bucket))
     restock_id = str(uuid5(REQUESTS, f"{key.decode()}|{supplier}|{opened}|{slot}"))
     expires_at = moment.decided_at + round(state.plan.expiry_days * DAY_MS)
+    needed_by = moment.decided_at + round(evidence.lead_time_days * DAY_MS)
+    promised = int(buckets_of_days(np.array([evidence.lead_time_days]), state.plan.width)[0])
     state.hot["slot"][row] = slot + 1
     state.pending[row] += units
-    state.requests[restock_id] = OpenRequest(row, RequestParts(units), expires_at)
+    state.requests[restock_id] = OpenRequest(
+        row,
+        RequestParts(units),
+        expires_at,
+        needed_by=needed_by,
+        lead_time_buckets=min(promised, LONGEST_BUCKETS),
+    )
     state.open_requests += 1
     turn.requests.add(restock_id)
     turn.touch(row)
@@ -174,7 +183,7 @@ def _request(
         supplier=supplier,
         units=units,
         decided_at=moment.decided_at,
-        needed_by=moment.decided_at + round(evidence.lead_time_days * DAY_MS),
+        needed_by=needed_by,
         expires_at=expires_at,
         model_version=state.champion.version,
         evidence=evidence,

@@ -15,9 +15,10 @@ from replenishment.arrays import Records
 from replenishment.engine.effects import RowWrites
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
+from replenishment.lead_time import REMEMBERED_DELIVERIES
 from replenishment.policy import ServiceKind
 
-LAYOUT = 2
+LAYOUT = 3
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
 REMEMBERED_EVENTS = 64
@@ -107,6 +108,9 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("textbook_reorder_units", "<f8"),  # what the last 28 days say instead
                 ("textbook_order_up_to_units", "<f8"),
                 ("order_quantity_units", "<i8"),  # the lot of (s,nQ), 0 = none
+                ("lead_time_mean_buckets", "<f4"),  # of promises and deliveries together
+                ("lead_time_deviation_buckets", "<f4"),
+                ("deliveries_observed", "<u4"),
                 ("protection_buckets", "<i4"),
                 ("cover_buckets", "<i4"),
                 ("policy", "u1"),  # Policy
@@ -160,9 +164,18 @@ def restocks_table() -> Table:
                 ("received", "<i8"),
                 ("expires_at", "<i8"),
                 ("settled_at", "<i8"),
+                ("needed_by", "<i8"),  # NEVER = not asked for by us
+                ("late_unit_buckets", "<i8"),  # sum over receipts of units times buckets after needed_by
+                ("lead_time_buckets", "<u2"),  # the promise when it was asked for
+                ("is_overdue", "u1"),  # was said to be late
             ]
         ),
     )
+
+
+def deliveries_table() -> Table:
+    """Lead times of a key's latest deliveries in buckets; column = number of the delivery modulo those remembered."""
+    return Table("deliveries", np.dtype([("observed", "<u4"), ("buckets", "<u2", (REMEMBERED_DELIVERIES,))]))
 
 
 def events_table() -> Table:

@@ -14,6 +14,7 @@ from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.rows import (
     NEVER,
     Table,
+    deliveries_table,
     forecast_table,
     hot_table,
     terms_row,
@@ -79,12 +80,22 @@ class ForecastColumns:
 
 @dataclass(slots=True)
 class OpenRequest:
-    """One request of the key at ``row``: its parts, when it expires, when it was settled (NEVER = open)."""
+    """One request of the key at ``row``: its parts, when it expires, when it was settled (NEVER = open).
+
+    ``needed_by`` and ``lead_time_buckets`` are what the catalog promised when
+    it was made (NEVER: somebody else made it); ``late_unit_buckets`` adds up
+    units times buckets after that over its receipts; ``is_overdue`` once it
+    was said to be late.
+    """
 
     row: int
     parts: RequestParts
     expires_at: int
     settled_at: int = NEVER
+    needed_by: int = NEVER
+    late_unit_buckets: int = 0
+    lead_time_buckets: int = 0
+    is_overdue: bool = False
 
 
 @dataclass(slots=True)
@@ -103,6 +114,7 @@ class PartitionState:
     hot: Records
     window: Records
     terms: Records
+    deliveries: Records
     on_order: Int64s
     in_transit: Int64s
     pending: Int64s
@@ -113,6 +125,7 @@ class PartitionState:
     abandoned: list[str] = field(default_factory=list)
     open_requests: int = 0
     expired_requests: int = 0
+    overdue_requests: int = 0
 
     @property
     def first_open_bucket(self) -> int:
@@ -164,6 +177,7 @@ class PartitionState:
         self.hot = np.concatenate([self.hot, _hot_rows(plan, more)])
         self.window = np.concatenate([self.window, _window_rows(plan, more)])
         self.terms = np.concatenate([self.terms, _terms_rows(more)])
+        self.deliveries = np.concatenate([self.deliveries, np.zeros(more, dtype=deliveries_table().row)])
         for columns in (self.champion, self.incoming):
             if columns is not None:
                 columns.rows = np.concatenate([columns.rows, _forecast_rows(columns.table, more)])
@@ -199,6 +213,7 @@ def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster)
         hot=_hot_rows(plan, FIRST_CAPACITY),
         window=_window_rows(plan, FIRST_CAPACITY),
         terms=_terms_rows(FIRST_CAPACITY),
+        deliveries=np.zeros(FIRST_CAPACITY, dtype=deliveries_table().row),
         on_order=nothing.copy(),
         in_transit=nothing.copy(),
         pending=nothing,

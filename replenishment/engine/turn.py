@@ -11,6 +11,7 @@ from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import Effects, LineCounts, RowWrites
 from replenishment.engine.rows import (
     Table,
+    deliveries_table,
     events_table,
     hot_table,
     restocks_table,
@@ -18,7 +19,7 @@ from replenishment.engine.rows import (
     window_table,
 )
 from replenishment.engine.state import OpenRequest, PartitionState
-from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested
+from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested, SupplyOverdue
 
 
 @dataclass(slots=True)
@@ -32,11 +33,13 @@ class Turn:
     terms: dict[int, bool] = field(default_factory=dict)
     requests: set[str] = field(default_factory=set)
     events: set[int] = field(default_factory=set)
+    deliveries: set[int] = field(default_factory=set)
     restocks: list[RestockRequested] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     demand: list[DemandClosed] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     withheld: list[OrderWithheld] = field(default_factory=list)
+    overdue: list[SupplyOverdue] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     buckets_closed: int = 0
 
@@ -69,12 +72,14 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         demand=turn.demand,
         rejections=turn.rejections,
         withheld=turn.withheld,
+        overdue=turn.overdue,
         counts=counts,
         buckets_closed=turn.buckets_closed,
         dropped_tables=dropped,
         keys=state.keys.count,
         open_requests=state.open_requests,
         expired_requests=state.expired_requests,
+        overdue_requests=state.overdue_requests,
     )
 
 
@@ -87,6 +92,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _terms(state, turn),
         _requests(state, turn),
         _events(state, turn),
+        _deliveries(state, turn),
     ]
     if state.incoming is not None:
         writes.append(_rows(state, state.incoming.table, state.incoming.rows, turn.incoming))
@@ -120,7 +126,8 @@ def _requests(state: PartitionState, turn: Turn) -> RowWrites:
 def _request_row(request: OpenRequest) -> tuple[Any, ...]:
     parts = request.parts
     units = (parts.pending, parts.on_order, parts.in_transit, parts.received)
-    return (request.row, parts.status, *units, request.expires_at, request.settled_at)
+    promise = (request.needed_by, request.late_unit_buckets, request.lead_time_buckets, request.is_overdue)
+    return (request.row, parts.status, *units, request.expires_at, request.settled_at, *promise)
 
 
 def _events(state: PartitionState, turn: Turn) -> RowWrites:
@@ -131,6 +138,11 @@ def _events(state: PartitionState, turn: Turn) -> RowWrites:
         remembered = state.events[row]
         records["fingerprints"][place, : len(remembered)] = remembered
     return table.writes(state.keys.of(np.array(rows, dtype=np.int64)), records)
+
+
+def _deliveries(state: PartitionState, turn: Turn) -> RowWrites:
+    rows = np.array(sorted(turn.deliveries), dtype=np.int64)
+    return deliveries_table().writes(state.keys.of(rows), state.deliveries[rows])
 
 
 class PendingRejections:

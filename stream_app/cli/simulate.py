@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+from replenishment.closed_loop.suppliers import Suppliers
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.forecaster import Forecaster, Serving
@@ -93,6 +94,20 @@ class Edge(click.ParamType):
     show_default=True,
     help="What becomes of demand without stock.",
 )
+@click.option(
+    "--lead-time-ratio",
+    type=click.FloatRange(0.01, 100),
+    default=1.0,
+    show_default=True,
+    help="Deliveries take so many times the catalog's lead time in the mean: what if suppliers are late?",
+)
+@click.option(
+    "--lead-time-spread",
+    type=click.FloatRange(0, 10),
+    default=0.0,
+    show_default=True,
+    help="Coefficient of variation of the time that deliveries take; 0 = always the same.",
+)
 @click.option("--json", "json_out", type=OUTPUT, help="Write all figures as JSON; - = stdout, in place of the table.")
 @click.option("--decisions-out", type=OUTPUT, help="Write each request as a row of CSV; - = stdout likewise.")
 @click.option("--keys-out", type=OUTPUT, help="Write the figures of each stock key and run as a row of CSV.")
@@ -108,6 +123,8 @@ def simulate(
     policies: tuple[str, ...],
     models: tuple[str, ...],
     shortage: str,
+    lead_time_ratio: float,
+    lead_time_spread: float,
     json_out: Path | None,
     decisions_out: Path | None,
     keys_out: Path | None,
@@ -124,7 +141,7 @@ def simulate(
     _say_ignored(files)
     plan = settings.plan()
     candidates = [_candidate(name, settings, _on_grid(plan, period), files, period) for name in models or (None,)]
-    runs = _played(files, period, plan, specs, candidates)
+    runs = _played(files, period, plan, specs, candidates, suppliers=Suppliers(lead_time_ratio, lead_time_spread))
     found = ranked(runs)
     if decisions_out is not None:
         _write_decisions(decisions_out, runs)
@@ -185,11 +202,20 @@ def _fitted(name: str, lines: "Lines", period: Period) -> Forecaster | None:
 
 
 def _played(
-    files: Given, period: Period, plan: Plan, specs: Sequence[PolicySpec], candidates: Sequence[Candidate]
+    files: Given,
+    period: Period,
+    plan: Plan,
+    specs: Sequence[PolicySpec],
+    candidates: Sequence[Candidate],
+    *,
+    suppliers: Suppliers,
 ) -> list[Run]:
     buckets = len(specs) * len(candidates) * period.buckets
     with click.progressbar(length=buckets, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        runs = [played(files, period, plan, specs, candidate, advanced=bar.update) for candidate in candidates]
+        runs = [
+            played(files, period, plan, specs, candidate, suppliers=suppliers, advanced=bar.update)
+            for candidate in candidates
+        ]
     return [run for some in runs for run in some]
 
 

@@ -88,7 +88,7 @@ def _level(evidence: Mapping[str, Any]) -> str:
         )
     is_periodic = evidence["policy"] == "(R,S)"
     until = "until what the next review requests arrives" if is_periodic else "the bucket in which it arrives"
-    demand = f"demand over {interval} (lead time {evidence['lead_time_days']:g} days, then {until})"
+    demand = f"demand over {interval} (lead time {_lead_time(evidence)}, then {until})"
     subject = (
         f"what {demand}" if evidence["service_kind"] in ("cycle", "newsvendor") else f"the stock that for {demand}"
     )
@@ -98,6 +98,17 @@ def _level(evidence: Mapping[str, Any]) -> str:
         else f"That is at or below the reorder point of {evidence['reorder_point']:,}"
     )
     return f"{level}: {subject} {promise}.{expected}"
+
+
+def _lead_time(evidence: Mapping[str, Any]) -> str:
+    """Say the catalog's lead time, and what deliveries made of it if they disagree."""
+    days, observed = f"{evidence['lead_time_days']:g} days", evidence["deliveries_observed"]
+    per_day = evidence["bucket_seconds"] / 86_400
+    mean, deviation = evidence["lead_time_mean_buckets"] * per_day, evidence["lead_time_deviation_buckets"] * per_day
+    if not observed or not deviation:
+        return days
+    took = "1 delivery" if observed == 1 else f"{observed:,} deliveries"
+    return f"{days} by the catalog, {mean:.1f} ± {deviation:.1f} days after {took}"
 
 
 def _quantity(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:

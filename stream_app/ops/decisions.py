@@ -39,6 +39,17 @@ class DecisionLog:
                 missing_units=withheld.raw_units,
                 reason=withheld.reason,
             )
+        for late in effects.overdue[:MOST_LINES]:
+            log.warning(
+                "supply_overdue",
+                partition=partition,
+                restock_id=late.restock_id,
+                key=late.key.decode(),
+                open_units=late.open_units,
+                on_hand_units=late.on_hand_units,
+                backorder_units=late.backorder_units,
+                hint="ask the supplier to expedite: the position still counts it, so nothing is requested twice",
+            )
         for one in effects.rejections[:MOST_LINES]:
             log.warning(
                 "record_rejected",
@@ -51,6 +62,7 @@ class DecisionLog:
         for name, count in (
             ("restocks_requested", len(effects.restocks)),
             ("requests_withheld", len(effects.withheld)),
+            ("supplies_overdue", len(effects.overdue)),
             ("records_rejected", len(effects.rejections)),
         ):
             if count > MOST_LINES:

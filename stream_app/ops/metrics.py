@@ -57,6 +57,7 @@ class PrometheusMeter:
         self._requests = self._counter("requests", "Restock requests decided.", ["policy", "rung"])
         self._requested = self._counter("requested_units", "Units of restock requests decided.")
         self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
+        self._late = self._counter("late_supplies", "Requests noticed not to be there when they were needed.")
         self._closed = self._counter("buckets_closed", "Buckets closed, each counted once per partition.")
         self._published = self._counter("published_records", "Outbox entries acknowledged by Kafka.")
         self._swaps = self._counter("model_swaps", "Model versions that partitions changed over to.")
@@ -81,6 +82,7 @@ class PrometheusMeter:
         self._keys = self._gauge("stock_keys", "Stock keys known.")
         self._open = self._gauge("open_requests", "Restock requests not yet settled.")
         self._expired = self._gauge("expired_requests", "Open requests past their expiry.")
+        self._overdue = self._gauge("overdue_requests", "Open requests that should have arrived.")
         self._rebuild = self._gauge("rebuild_pending_keys", "Keys the incoming model has not been stepped for yet.")
         self._outbox = self._gauge("outbox_entries", "Entries waiting to be published, when last looked.")
         self._settled = self._gauge(
@@ -107,6 +109,7 @@ class PrometheusMeter:
             self._requests.labels(restock.evidence.policy, restock.evidence.model_rung).inc()
         self._requested.inc(sum(restock.units for restock in effects.restocks))
         self._withheld.inc(len(effects.withheld))
+        self._late.inc(len(effects.overdue))
         self._closed.inc(effects.buckets_closed)
         self._show_progress(partition, effects)
 
@@ -171,7 +174,7 @@ class PrometheusMeter:
 
     @property
     def _partition_gauges(self) -> Sequence[Gauge]:
-        gauges = [self._watermark, self._clocks, self._applied_at, self._keys, self._open, self._expired]
+        gauges = [self._watermark, self._clocks, self._applied_at, self._keys, self._open, self._expired, self._overdue]
         gauges += [self._rebuild, self._outbox, self._settled, self._model_data]
         return [*gauges, self._positions, self._lag, self._champion]
 
@@ -212,6 +215,7 @@ class PrometheusMeter:
         self._keys.labels(number).set(effects.keys)
         self._open.labels(number).set(effects.open_requests)
         self._expired.labels(number).set(effects.expired_requests)
+        self._overdue.labels(number).set(effects.overdue_requests)
         for topic, position in progress.positions.items():
             self._positions.labels(topic, number).set(position)
 

@@ -11,6 +11,7 @@ import numpy as np
 from replenishment.arrays import Float64s
 from replenishment.closed_loop.ledger import KeyOutcome
 from replenishment.closed_loop.loop import ClosedLoop, Decision
+from replenishment.closed_loop.suppliers import PUNCTUAL, Suppliers
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.forecaster import Serving
@@ -111,6 +112,7 @@ def played(
     specs: Sequence[PolicySpec],
     candidate: Candidate,
     *,
+    suppliers: Suppliers = PUNCTUAL,
     advanced: Callable[[int], None] | None = None,
 ) -> list[Run]:
     """Play each policy with one model; the history before the period is played once.
@@ -121,13 +123,16 @@ def played(
         plan: Rules of the engine; lateness and grid are the period's.
         specs: The policies, one or more.
         candidate: The model.
+        suppliers: How long deliveries take.
         advanced: Told how many buckets were played since it was told last.
 
     Raises:
         ConfigError: If a stock key has no costs that a policy needs.
     """
     with _uncollected():
-        return _played(given, period, plan, specs, candidate, advanced=advanced or (lambda _: None))
+        return _played(
+            given, period, plan, specs, candidate, suppliers=suppliers, advanced=advanced or (lambda _: None)
+        )
 
 
 @contextmanager
@@ -149,11 +154,12 @@ def _played(
     specs: Sequence[PolicySpec],
     candidate: Candidate,
     *,
+    suppliers: Suppliers,
     advanced: Callable[[int], None],
 ) -> list[Run]:
     facts = Facts(period.width.seconds / 86_400, given.daily_units(period.start_at))
     rules = replace(plan, width=period.width, allowed_lateness_seconds=0, takes_unknown_shipments=True)
-    worlds = [given.world(spec, facts) for spec in specs]
+    worlds = [replace(given.world(spec, facts), suppliers=suppliers) for spec in specs]
     history = ClosedLoop(worlds[0], period, rules, candidate.serving).history()
     runs = []
     for spec, world in zip(specs, worlds, strict=True):

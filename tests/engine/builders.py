@@ -117,7 +117,7 @@ class Ledger:
                 table.pop(key, None)
         for name in effects.dropped_tables:
             self.rows.pop(name, None)
-        self.said += [*effects.restocks, *effects.withheld, *effects.rejections]
+        self.said += [*effects.restocks, *effects.withheld, *effects.overdue, *effects.rejections]
         self.said += [_as_lists(one) for one in effects.demand]
         self.progress = effects.progress
 
