@@ -101,12 +101,12 @@ def _level(evidence: Mapping[str, Any]) -> str:
 
 
 def _lead_time(evidence: Mapping[str, Any]) -> str:
-    """Say the catalog's lead time, and what deliveries made of it if they disagree."""
-    days, observed = f"{evidence['lead_time_days']:g} days", evidence["deliveries_observed"]
+    """Say the catalog's lead time, and what deliveries made of it if they disagree; older requests know none."""
+    days, observed = f"{evidence['lead_time_days']:g} days", evidence.get("deliveries_observed", 0)
+    if not observed or not evidence["lead_time_deviation_buckets"]:
+        return days
     per_day = evidence["bucket_seconds"] / 86_400
     mean, deviation = evidence["lead_time_mean_buckets"] * per_day, evidence["lead_time_deviation_buckets"] * per_day
-    if not observed or not deviation:
-        return days
     took = "1 delivery" if observed == 1 else f"{observed:,} deliveries"
     return f"{days} by the catalog, {mean:.1f} ± {deviation:.1f} days after {took}"
 

@@ -7,6 +7,7 @@ import pytest
 
 from replenishment.events import Evidence
 from stream_app.demo.explanation import explained
+from stream_app.explain.sentences import request_sentences
 
 EVIDENCE: dict[str, Any] = {
     "policy": "(s,S)",
@@ -24,6 +25,9 @@ EVIDENCE: dict[str, Any] = {
     "cover_buckets": 7,
     "bucket_seconds": 86_400,
     "lead_time_days": 7.0,
+    "lead_time_mean_buckets": 7.0,
+    "lead_time_deviation_buckets": 0.0,
+    "deliveries_observed": 0,
     "forecast_origin": "2011-11-15T00:00:00.000Z",
     "expected_units": 811.4,
     "quantile_units": 1213.2,
@@ -113,3 +117,13 @@ def test_a_request_without_a_supplier_names_none(change: dict[str, str], said: s
 
 def test_an_unanswered_request_says_so() -> None:
     assert explained(REQUEST, "X", [])[-1] == "The warehouse has not answered yet."
+
+
+def test_deliveries_that_disagree_with_the_catalog_are_in_the_explanation() -> None:
+    changed = {"lead_time_mean_buckets": 8.25, "lead_time_deviation_buckets": 1.5, "deliveries_observed": 9}
+    request = {**REQUEST, "evidence": {**EVIDENCE, **changed}}
+    assert "(lead time 7 days by the catalog, 8.2 ± 1.5 days after 9 deliveries, then" in " ".join(
+        request_sentences(request)
+    )
+    older = {name: value for name, value in EVIDENCE.items() if name not in changed}
+    assert "(lead time 7 days, then" in " ".join(request_sentences({**REQUEST, "evidence": older}))
