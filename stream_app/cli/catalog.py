@@ -1,20 +1,30 @@
-"""``restock catalog import``: terms of stock keys from a file to the topic."""
+"""``restock catalog``: terms of stock keys from a file to the topic, back, and what differs between them."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import click
 
+from replenishment.engine.columns import CatalogBatch
+from replenishment.events import CatalogEntry
 from stream_app.errors import RestockError
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
+from stream_app.ports import RecordBatch
+from stream_app.replay.catalog_file import differences, entries_of, write_catalog
 from stream_app.replay.sequence import FileRecord, sequenced
-from stream_app.settings import load_settings
+from stream_app.settings import Settings, load_settings
+from stream_app.topic_reader import reading
 from stream_app.wire.json_wire import JsonWire
 
 MOST_PROBLEMS = 50
+MOST_CHANGES = 200
+"""Stock keys whose changes are listed; the rest is a number. --json lists all."""
+_WIRE = JsonWire(1, None)  # partitions are the broker's business here
 
 
 class CatalogRefused(RestockError):
@@ -26,7 +36,7 @@ class CatalogRefused(RestockError):
 
 @click.group()
 def catalog() -> None:
-    """Load terms of SKUs."""
+    """Load, export and compare terms of SKUs."""
 
 
 @catalog.command("import")
@@ -56,6 +66,70 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{len(records):,} stock keys {done}")
 
 
+@catalog.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
+def export_catalog(*, file: Path) -> None:
+    """Write the terms in force to FILE (CSV; - = stdout): every term in a column, by location and SKU."""
+    terms = in_force(load_settings())
+    with click.open_file(str(file), "w", encoding="utf-8") as out:
+        count = write_catalog(out, [terms[key] for key in sorted(terms)])
+    click.echo(f"{count:,} stock keys exported", err=True)
+
+
+@catalog.command("diff")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print each change as a JSON object a line.")
+def diff_catalog(*, file: Path, as_json: bool) -> None:
+    """Say what `restock catalog import FILE` would change; nothing is written.
+
+    Keys that are not in the file keep their terms and are not listed.
+    """
+    proposed = entries_of(checked(file))
+    terms = in_force(load_settings())
+    changes = []
+    for entry in proposed:
+        before = terms.get(entry.key) or CatalogEntry(key=entry.key)
+        changed = differences(before, entry)
+        if changed or entry.key not in terms:
+            changes.append((entry.key.decode(), entry.key not in terms, changed))
+    if as_json:
+        for key, is_new, changed in changes:
+            by_term = {name: {"from": old, "to": new} for name, (old, new) in changed.items()}
+            click.echo(json.dumps({"key": key, "is_new": is_new, "changes": by_term}))
+        return
+    for key, is_new, changed in changes[:MOST_CHANGES]:
+        told = ", ".join(f"{name} {_shown(old)} → {_shown(new)}" for name, (old, new) in changed.items())
+        click.echo(f"{key}  {'new: ' if is_new else ''}{told or 'all defaults'}")
+    if len(changes) > MOST_CHANGES:
+        click.echo(f"… and {len(changes) - MOST_CHANGES:,} more")
+    click.echo(f"{len(changes):,} of {len(proposed):,} stock keys of the file would change")
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None or value == "" else str(value)
+
+
+def in_force(settings: Settings) -> Mapping[bytes, CatalogEntry]:
+    """Return the terms that the topic holds now, by stock key; refused records and tombstones are none.
+
+    Raises:
+        Unavailable: If Kafka does not answer.
+        RestockError: If the topic does not exist.
+    """
+    terms: dict[bytes, CatalogEntry] = {}
+    with reading(settings.kafka, TopicNames(settings.topic_prefix).of("catalog")) as topic:
+        for _, some in groupby(topic.read(topic.starts(), topic.ends()), key=attrgetter("partition")):
+            records = list(some)
+            batch = RecordBatch("catalog", "catalog", 0, records[0].offset, records[-1].offset + 1, records)
+            decoded = _WIRE.decode(batch)
+            if isinstance(decoded, CatalogBatch):
+                for key, entry in zip(decoded.keys, decoded.entries, strict=True):
+                    terms.pop(key, None)
+                    if entry is not None:
+                        terms[key] = entry
+    return terms
+
+
 def checked(file: Path) -> Sequence[FileRecord]:
     """Return the rows of a catalog file as records, one for each stock key.
 
@@ -64,10 +138,9 @@ def checked(file: Path) -> Sequence[FileRecord]:
         CatalogRefused: If a row is wrong or two rows contradict each other; lists all of them with row numbers.
     """
     files = sequenced({"catalog": file})
-    wire = JsonWire(1, None)  # partitions are the broker's business here
     problems = {}
     for batch in files.batches():
-        problems.update({one.offset: f"{one.code}: {one.reason}" for one in wire.decode(batch).rejections})  # type: ignore[union-attr]
+        problems.update({one.offset: f"{one.code}: {one.reason}" for one in _WIRE.decode(batch).rejections})  # type: ignore[union-attr]
     kept: dict[bytes | None, FileRecord] = {}
     for record in files.records:
         before = kept.setdefault(record.key, record)

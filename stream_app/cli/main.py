@@ -11,7 +11,7 @@ from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
-    "catalog": ("stream_app.cli.catalog", "catalog", "Load terms of SKUs."),
+    "catalog": ("stream_app.cli.catalog", "catalog", "Load, export and compare terms of SKUs."),
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
     "demo": ("stream_app.cli.demo", "demo", "Watch real orders turn into restocks; starts its own servers."),
     "dlq": ("stream_app.cli.dlq", "dlq", "List, show and replay refused records."),
@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
     "tail": ("stream_app.cli.tail", "tail", "Print records of a topic as they come."),
     "topics": ("stream_app.cli.topics", "topics", "Create the topics."),
+    "tune": ("stream_app.cli.tune", "tune", "Search service levels for the least cost; propose a catalog."),
     "worker": ("stream_app.cli.worker", "worker", "Run a worker until it is told to stop."),
 }
 """Module, function and one line of help of each command."""

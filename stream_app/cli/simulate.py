@@ -136,11 +136,11 @@ def simulate(
     """
     settings = load_settings(lost_sales=shortage == LOST_SALES)
     specs = [parsed(text) for text in policies or (CATALOG,)]
-    period = _period(settings, bucket, start, end)
+    period = period_of(settings, bucket, start, end)
     files = given(orders, checked(catalog), inventory, signals)
-    _say_ignored(files)
+    say_ignored(files)
     plan = settings.plan()
-    candidates = [_candidate(name, settings, _on_grid(plan, period), files, period) for name in models or (None,)]
+    candidates = [candidate_of(name, settings, on_grid(plan, period), files, period) for name in models or (None,)]
     runs = _played(files, period, plan, specs, candidates, suppliers=Suppliers(lead_time_ratio, lead_time_spread))
     found = ranked(runs)
     if decisions_out is not None:
@@ -162,7 +162,12 @@ def _edge(text: str, offset_seconds: int) -> int | None:
     return ((day - date(1970, 1, 1)).days * 86_400 - offset_seconds) * 1000
 
 
-def _period(settings: Settings, bucket: int, start: str, end: str) -> Period:
+def period_of(settings: Settings, bucket: int, start: str, end: str) -> Period:
+    """Return the whole buckets between two edges; say what is left over.
+
+    Raises:
+        ConfigError: If there is none, or an edge is no whole second.
+    """
     start_at, end_at = (_edge(text, settings.bucket_offset_seconds) or 0 for text in (start, end))
     if start_at % 1000:
         raise ConfigError([f"--from {start}: must be a whole second"])
@@ -175,12 +180,13 @@ def _period(settings: Settings, bucket: int, start: str, end: str) -> Period:
     return Period(start_at, BucketWidth.anchored(bucket, start_at), buckets)
 
 
-def _on_grid(plan: Plan, period: Period) -> Plan:
+def on_grid(plan: Plan, period: Period) -> Plan:
     """Return the rules on the period's buckets: what a version must fit."""
     return Plan(width=period.width, allowed_lateness_seconds=0, window_buckets=plan.window_buckets)
 
 
-def _candidate(name: str | None, settings: Settings, plan: Plan, files: Given, period: Period) -> Candidate:
+def candidate_of(name: str | None, settings: Settings, plan: Plan, files: Given, period: Period) -> Candidate:
+    """Return who forecasts: a version, a kind fitted on what precedes the period, or for None the champion."""
     if name is not None and name != MOVING_AVERAGE and (found := _fitted(name, files.lines, period)) is not None:
         return Candidate(name, Serving(found, rung=name))
     forecaster, rung = source_of(name, settings.models, plan).champion()
@@ -219,7 +225,8 @@ def _played(
     return [run for some in runs for run in some]
 
 
-def _say_ignored(files: Given) -> None:
+def say_ignored(files: Given) -> None:
+    """Name on stderr the rows that are refused, and count those that are not used."""
     for one in files.refusals[:MOST_EXAMPLES]:
         click.echo(f"{one.file} row {one.row}: {one.code}: {one.reason}", err=True)
     if len(files.refusals) > MOST_EXAMPLES:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from replenishment.closed_loop.world import DAY_MS, Lines, World
-from replenishment.engine.columns import CatalogBatch, InventoryBatch, LineKind
+from replenishment.engine.columns import InventoryBatch, LineKind
 from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, StockReceived
+from stream_app.replay.catalog_file import entries_of
 from stream_app.replay.rows import rows_of_file
 from stream_app.replay.run import Refusal
 from stream_app.replay.sequence import FileRecord, Sequenced, sequenced
@@ -73,15 +74,7 @@ def given(
         ignored.update(files.ignored)
     if signals is not None:
         ignored["signals"] = sum(1 for _ in rows_of_file(signals, "inventory"))
-    return Given(lines, _entries(catalog), events, refusals, +ignored)
-
-
-def _entries(records: Sequence[FileRecord]) -> Sequence[CatalogEntry]:
-    wire = JsonWire(1, None)
-    for place, record in enumerate(records):
-        record.offset = place
-    decoded = [wire.decode(batch) for batch in Sequenced(records).batches()]
-    return [entry for one in decoded if isinstance(one, CatalogBatch) for entry in one.entries if entry is not None]
+    return Given(lines, entries_of(catalog), events, refusals, +ignored)
 
 
 def _events(files: Sequenced) -> tuple[Sequence[InventoryEvent], Sequence[Refusal]]:

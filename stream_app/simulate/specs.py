@@ -72,8 +72,8 @@ def _by_service(entry: CatalogEntry, values: Mapping[str, float | str]) -> Catal
     return msgspec.structs.replace(entry, service_kind=values.get("kind", own), levels_from="forecast")
 
 
-def _as_catalog(entry: CatalogEntry, _values: Mapping[str, float | str], _facts: Facts) -> CatalogEntry:
-    return entry
+def _as_catalog(entry: CatalogEntry, values: Mapping[str, float | str], _facts: Facts) -> CatalogEntry:
+    return _changed(entry, values, _NAMES)
 
 
 def _s_s(entry: CatalogEntry, values: Mapping[str, float | str], _facts: Facts) -> CatalogEntry:
@@ -139,7 +139,7 @@ def _min_max(entry: CatalogEntry, values: Mapping[str, float | str], facts: Fact
 
 
 POLICIES: Mapping[str, _Kind] = {
-    CATALOG: _Kind({}, _as_catalog),
+    CATALOG: _Kind({"service": (0.5, 0.9999), **_COVER}, _as_catalog),
     "sS": _Kind({**_SERVICE, **_COVER}, _s_s),
     "RS": _Kind({**_SERVICE, **_REVIEW}, _r_s),
     "snQ": _Kind({**_SERVICE, **_REVIEW, "quantity": (1, 1_000_000), "lot_days": (0.01, 365)}, _s_nq),

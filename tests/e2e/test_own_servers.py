@@ -220,6 +220,29 @@ def test_an_imported_catalog_is_checked_whole_before_anything_is_written(product
     assert read_topic(product.bootstrap, product.topic("catalog")) == []
 
 
+def test_an_exported_catalog_is_what_is_in_force_and_a_diff_says_what_an_import_would_change(
+    product: Cluster, tmp_path: Path
+) -> None:
+    terms, exported, proposed = (tmp_path / name for name in ("terms.csv", "exported.csv", "proposed.csv"))
+    terms.write_text("sku,location,pack_units,supplier\nA,main,6,acme\nB,main,12,\nC,uk,,\n")
+    product.run("catalog", "import", str(terms))
+    terms.write_text("sku,location,pack_units,supplier\nA,main,8,acme\n")
+    product.run("catalog", "import", str(terms))
+    product.run("catalog", "export", str(exported))
+    assert product.run("catalog", "diff", str(exported)) == "0 of 3 stock keys of the file would change\n"
+    rows = exported.read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows[1:]] == [["main", "A"], ["main", "B"], ["uk", "C"]]
+    proposed.write_text("sku,pack_units,supplier\nA,8,\nB,12,\nD,,\n")
+    told = product.run("catalog", "diff", str(proposed)).splitlines()
+    assert told == [
+        "main|A  supplier acme → none",
+        "main|D  new: all defaults",
+        "2 of 3 stock keys of the file would change",
+    ]
+    found = [json.loads(line) for line in product.run("catalog", "diff", str(proposed), "--json").splitlines()]
+    assert found[0] == {"key": "main|A", "is_new": False, "changes": {"supplier": {"from": "acme", "to": ""}}}
+
+
 def test_keyed_is_where_a_default_partitioner_puts_it() -> None:
     partition, _, _ = keyed(b"main|SKU-000", {})
     assert 0 <= partition < PARTITIONS
