@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from replenishment.arrays import Records
 from replenishment.engine.progress import Progress
 from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested
 
@@ -35,12 +37,22 @@ class LineCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionAccuracy:
+    """What became of a version's forecasts in one partition: a row of the table ``accuracy``, ()."""
+
+    role: Literal["champion", "challenger"]
+    version: str
+    account: Records
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """One turn: applied whole or not at all.
 
     ``causes`` (one for each restock) is the offset in ``orders`` of the line
     that made it due, or -1. ``dropped_tables`` are tables of versions no
-    longer served, to unlink. The last three are how many keys and open
+    longer served, to unlink. ``accuracy`` is of each version that is
+    scored, if the turn changed it. The last three are how many keys and open
     requests the partition has, and how many of those are past their expiry.
     """
 
@@ -54,6 +66,7 @@ class Effects:
     counts: LineCounts
     buckets_closed: int = 0
     dropped_tables: Sequence[str] = ()
+    accuracy: Sequence[VersionAccuracy] = ()
     keys: int = 0
     open_requests: int = 0
     expired_requests: int = 0

@@ -10,6 +10,7 @@ from replenishment.engine.effects import RowWrites
 from replenishment.engine.rows import (
     REMEMBERED_EVENTS,
     Table,
+    accuracy_table,
     events_table,
     hot_table,
     restocks_table,
@@ -30,7 +31,7 @@ class StateMismatch(Exception):
 def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
-    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
+    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table(), accuracy_table()]
     return own if state.champion.grid is None else [*own, state.champion.table]
 
 
@@ -99,6 +100,15 @@ def _restore_forecast(state: PartitionState, keys: Sequence[bytes], records: Rec
     state.champion.rows[_known_rows(state, keys)] = records
 
 
+def _restore_accuracy(state: PartitionState, versions: Sequence[bytes], records: Records) -> None:
+    for place, name in enumerate(versions):
+        version, account = name.decode(), records[place : place + 1].copy()
+        if version == state.champion.version:
+            state.champion.account = account
+        else:
+            state.accounts[version] = account
+
+
 def _known_rows(state: PartitionState, keys: Sequence[bytes]) -> Int64s:
     return np.array([state.keys.rows[key] for key in keys], dtype=np.int64)
 
@@ -110,4 +120,5 @@ _RESTORE = {
     "restocks": _restore_restocks,
     "events": _restore_events,
     "forecast": _restore_forecast,
+    "accuracy": _restore_accuracy,
 }
