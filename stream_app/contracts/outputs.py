@@ -20,7 +20,7 @@ ADDED_LATER = frozenset(
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""
 SCORED = (
     "Earlier forecasts of demand over protection intervals that end with this bucket: `place` counts keys of the "
-    "columns beside from 0, `units` is what came in the last `lead_buckets`. Null in a correction."
+    "columns beside from 0, `units` is what came in the last `lead_buckets`. Not in a correction."
 )
 UUID = {"type": "string", "format": "uuid"}
 
@@ -46,7 +46,7 @@ def demand() -> Schema:
     schema = _object(_Demand, "demand", text)
     properties = schema["properties"]
     properties |= {"bucket_start": TIME, "schema": {"const": DEMAND_SCHEMA}, "kind": {"enum": ["closed", "correction"]}}
-    properties["scored"] = {"anyOf": [{"type": "null"}, _object(_Scored, "scored", SCORED)]}
+    properties["scored"] = _object(_Scored, "scored", SCORED)
     return schema
 
 
