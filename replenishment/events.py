@@ -202,12 +202,29 @@ class SupplyOverdue(msgspec.Struct, frozen=True, gc=False):
     backorder_units: int
 
 
+class ForecastsScored(msgspec.Struct, frozen=True, gc=False):
+    """Earlier forecasts whose demand is known with the end of a bucket, over N keys' protection intervals.
+
+    ``places`` (N,) are those of the keys in the columns beside;
+    ``lead_buckets`` (N,) how many buckets the forecast was for, the last of
+    them the one that closed; ``actual_units`` (N,) what came in them,
+    ``expected_units`` (N,) and ``quantile_units`` (N, L) what was forecast.
+    """
+
+    places: Int64s
+    lead_buckets: Int64s
+    actual_units: Float64s
+    expected_units: Float64s
+    quantile_units: Float64s
+
+
 class DemandClosed(msgspec.Struct, frozen=True, gc=False):
     """Demand of one bucket for a chunk of keys, as columns of one length.
 
     ``kind`` is ``closed`` when the bucket closed, ``correction`` when a late
     line changed it; either way ``units`` are the bucket's signed sums after it.
-    ``price_mean`` is NaN where no line had a price.
+    ``price_mean`` is NaN where no line had a price. ``scored`` is what became
+    of earlier forecasts, None in a correction.
     """
 
     kind: Literal["closed", "correction"]
@@ -221,6 +238,7 @@ class DemandClosed(msgspec.Struct, frozen=True, gc=False):
     order_lines: Int64s
     price_mean: Float64s
     available_ratio: Float64s
+    scored: ForecastsScored | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):

@@ -68,6 +68,16 @@ class ProtectionDemand:
         beyond = self.units[:, -1] + self._tail_units() * np.log((1 - levels[-1]) / (1 - level))
         return np.asarray(np.maximum(np.where(level > levels[-1], beyond, inside), 0.0))
 
+    def read_at(self, wanted: tuple[float, ...]) -> Float64s:
+        """Return the units at levels that are the same for all keys, (B, L), read as ``quantile`` reads them."""
+        levels, shared = np.asarray(self.levels), np.asarray(wanted)
+        upper = np.clip(np.searchsorted(levels, shared), 1, len(levels) - 1)
+        low, high = self.units[:, upper - 1], self.units[:, upper]
+        units = low + (high - low) * ((shared - levels[upper - 1]) / (levels[upper] - levels[upper - 1]))
+        for place in np.flatnonzero(shared > levels[-1]).tolist():
+            units[:, place] = self.units[:, -1] + self._tail_units() * np.log((1 - levels[-1]) / (1 - shared[place]))
+        return np.asarray(np.maximum(units, 0.0))
+
     def take(self, rows: Int64s) -> "ProtectionDemand":
         """Return the demand of some rows."""
         return ProtectionDemand(self.levels, self.units[rows])

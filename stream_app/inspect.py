@@ -22,6 +22,7 @@ from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.rows import (
     NEVER,
     Table,
+    accuracy_table,
     forecast_table,
     hot_table,
     restocks_table,
@@ -32,6 +33,7 @@ from replenishment.engine.rows import (
 from replenishment.events import CatalogEntry
 from replenishment.keys import stock_key
 from replenishment.stock import StockKnowledge
+from stream_app.accuracy import AccuracyFigures, figures_of
 from stream_app.errors import StateCorrupt
 from stream_app.store.reader import Snapshot, StateReader
 from stream_app.wire.times import shown
@@ -89,7 +91,7 @@ class PartitionProgress(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Totals over all partitions; ``applied`` is the next offset by topic and partition."""
+    """Totals over all partitions; ``applied`` is the next offset by topic and partition, ``accuracy`` by version."""
 
     applied: Mapping[str, Mapping[str, int]]
     late_corrected: int
@@ -97,6 +99,7 @@ class Summary(msgspec.Struct, frozen=True):
     repeated: int
     rejected: int
     partitions: Mapping[str, PartitionProgress]
+    accuracy: Mapping[str, Sequence[AccuracyFigures]] = {}
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -130,7 +133,17 @@ async def summarised(reader: StateReader, topic_prefix: str) -> Summary:
         repeated=sum(one.repeated for one in progress.values()),
         rejected=sum(one.rejected for one in progress.values()),
         partitions={name: _partition_progress(one) for name, one in progress.items()},
+        accuracy=await _accuracy(reader, [one.partition for one in found if one is not None]),
     )
+
+
+async def _accuracy(reader: StateReader, partitions: Sequence[int]) -> Mapping[str, Sequence[AccuracyFigures]]:
+    """Return how good the forecasts of each version turned out to be, over all partitions."""
+    by_version: dict[str, list[bytes]] = {}
+    for partition in partitions:
+        for version, account in (await reader.rows(partition, accuracy_table().name)).items():
+            by_version.setdefault(version.decode(), []).append(account)
+    return {version: figures_of(accounts) for version, accounts in sorted(by_version.items())}
 
 
 async def key_lines(reader: StateReader, selection: Selection) -> AsyncIterator[bytes]:

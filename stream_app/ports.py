@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from replenishment.engine.columns import Entry, Role
-from replenishment.engine.effects import Effects, RowWrites
+from replenishment.engine.effects import Effects, RowWrites, VersionAccuracy
 from replenishment.engine.progress import Progress
 from replenishment.forecaster import Forecaster
 
@@ -179,6 +179,10 @@ class Meter(Protocol):
 
     def swapped(self, partition: int, version: str, rung: str) -> None:
         """A partition serves ``version`` from now on."""
+        ...
+
+    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
+        """A partition was claimed, and this is how good its forecasts were; later ones come with the turns."""
         ...
 
 

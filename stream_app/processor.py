@@ -21,6 +21,7 @@ from replenishment.engine.rebuild import abandon, begin_rebuild, flip, pending_k
 from replenishment.engine.restore import StateMismatch, restore, restored, tables
 from replenishment.engine.rows import LAYOUT
 from replenishment.engine.state import PartitionState, opened
+from replenishment.engine.turn import accuracy_of
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
 from replenishment.quantiles import QuantileGrid
 from stream_app.errors import StateCorrupt, Unavailable
@@ -128,6 +129,7 @@ class Processor:
                 finish(state, self._standing.serving(is_requesting=self._is_requesting)), claim.fence
             )
         self._parts.meter.swapped(partition, champion.version, rung)
+        self._parts.meter.scored(partition, accuracy_of(state))
         return replace(claim, progress=state.progress)
 
     async def accept(self, batch: RecordBatch) -> Outcome:

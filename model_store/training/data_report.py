@@ -19,9 +19,9 @@ from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.inventory_file import read_facts, with_facts
 from model_store.training.orders_file import read_lines
-from model_store.training.segments import INTERMITTENT_INTERVAL
 from replenishment.arrays import Bools, Float64s
 from replenishment.buckets import BucketWidth
+from replenishment.segments import INTERMITTENT_INTERVAL
 
 ERRATIC_VARIATION = 0.49
 PATTERNS = ("smooth", "erratic", "intermittent", "lumpy", "never sold")

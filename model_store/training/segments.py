@@ -1,18 +1,15 @@
 """Groups of keys that are looked at apart, as they stood before the first origin; a key may be in several.
 
-Sources:
-    Syntetos, Boylan & Croston, On the categorization of demand patterns, JORS 56, 2005 (intermittent: more than
-    1.32 buckets from one demand to the next in the mean); Silver, Pyke & Thomas, 4th ed., section 2.3 (ABC).
+The rules are those of the stream: replenishment/segments.py.
 """
 
 import numpy as np
 
 from model_store.training.history import DemandHistory
 from model_store.training.scoring import Actuals
-from replenishment.arrays import Bools, Float64s
+from replenishment.arrays import Bools
+from replenishment.segments import is_intermittent, leading_units
 
-INTERMITTENT_INTERVAL = 1.32
-FAST_SHARE = 0.8
 SEGMENTS = ("established", "new", "fast", "slow", "intermittent")
 
 
@@ -33,20 +30,11 @@ def segments_of(history: DemandHistory, actuals: Actuals, first: int) -> dict[st
     units, sold = before.sum(axis=1), (before > 0).sum(axis=1)
     known = history.born < first
     age = np.maximum(first - history.born, 1)
-    fast = known & _leading(units, FAST_SHARE)
+    fast = known & (units > 0) & (units >= leading_units(units))
     return {
         "established": actuals.is_established,
         "new": ~actuals.is_established & actuals.is_scored.any(axis=(1, 2)),
         "fast": fast,
         "slow": known & ~fast,
-        "intermittent": known & (age > INTERMITTENT_INTERVAL * np.maximum(sold, 1)),
+        "intermittent": known & is_intermittent(age, sold),
     }
-
-
-def _leading(units: Float64s, share: float) -> Bools:
-    """Whether a key is among the fewest that make up a share of all units, (K,)."""
-    order = np.argsort(-units, kind="stable")
-    before = np.cumsum(units[order]) - units[order]
-    leading = np.zeros(len(units), dtype=np.bool_)
-    leading[order] = (before < share * units.sum()) & (units[order] > 0)
-    return leading

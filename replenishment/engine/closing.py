@@ -6,6 +6,7 @@ interrupted goes on with the rows that lag, and says the same of the rest.
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s, Records
@@ -14,9 +15,10 @@ from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
+from replenishment.engine.scoring import score, take_forecasts
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
-from replenishment.events import DemandClosed, SupplyOverdue
+from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
 from replenishment.policy import (
     Policy,
@@ -54,8 +56,9 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
         available_ratio=demand.available_ratio.astype(np.float32),
         age_buckets=(bucket - state.window["born_bucket"][rows]).astype(np.int32),
     )
-    step(state, state.champion, serving.champion, closed, rows)
+    scored = step(state, state.champion, serving.champion, closed, rows)
     turn.champion.append(rows)
+    turn.is_scored = True
     if state.incoming is not None and serving.incoming is not None:
         ready = np.flatnonzero(is_ready(state, state.incoming, rows, bucket - 1))
         if len(ready):
@@ -67,7 +70,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
         assume_stock(state, rows)
     turn.hot.append(rows)
     turn.window.append(rows)
-    turn.demand.append(demand)
+    turn.demand.append(msgspec.structs.replace(demand, scored=scored))
 
 
 def is_ready(state: PartitionState, columns: ForecastColumns, rows: Int64s, bucket: int) -> Bools:
@@ -125,12 +128,15 @@ def step(
     forecaster: Forecaster,
     closed: ClosedBucket,
     rows: Int64s,
-) -> None:
-    """Step one version for rows (B,) and set their levels under the catalog's terms."""
+) -> ForecastsScored:
+    """Step one version for rows (B,) and set their levels under the catalog's terms; return what became known."""
+    scored = score(state, columns, closed.bucket, rows)
     forecast = forecaster.step(closed, columns.rows["memory"][rows])
     columns.rows["memory"][rows] = forecast.memory
     columns.rows["stepped_bucket"][rows] = closed.bucket
     set_levels(state, columns, forecaster, forecast, rows)
+    take_forecasts(state, columns, closed.bucket, rows, forecast)
+    return scored
 
 
 def set_levels(

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from replenishment.arrays import Records
 from replenishment.engine.progress import Progress
 from replenishment.events import DemandClosed, OrderWithheld, Rejection, RestockRequested, SupplyOverdue
 
@@ -35,6 +37,15 @@ class LineCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionAccuracy:
+    """What became of a version's forecasts in one partition: a row of the table ``accuracy``, ()."""
+
+    role: Literal["champion", "challenger"]
+    version: str
+    account: Records
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """One turn: applied whole or not at all.
 
@@ -43,6 +54,7 @@ class Effects:
     longer served, to unlink. ``keys`` and ``open_requests`` are how many the
     partition has, with how many of those are unanswered past their expiry or
     promised for a time that is over; ``overdue`` are those newly so.
+    ``accuracy`` is of each version that is scored, if the turn changed it.
     """
 
     progress: Progress
@@ -55,6 +67,7 @@ class Effects:
     counts: LineCounts
     buckets_closed: int = 0
     dropped_tables: Sequence[str] = ()
+    accuracy: Sequence[VersionAccuracy] = ()
     keys: int = 0
     open_requests: int = 0
     expired_requests: int = 0

@@ -14,7 +14,8 @@ from replenishment.forecaster import ClosedBucket, Forecast, Forecaster
 def begin_rebuild(state: PartitionState, incoming: Forecaster) -> None:
     """Make room for another version; one that was being rebuilt before is forgotten, its rows are dropped."""
     abandon(state)
-    state.incoming = ForecastColumns.of(incoming, len(state.hot))
+    columns = state.incoming = ForecastColumns.of(incoming, len(state.hot))
+    columns.account = state.accounts.pop(incoming.version, columns.account)
 
 
 def abandon(state: PartitionState) -> None:
@@ -52,9 +53,10 @@ def flip(state: PartitionState) -> Effects:
     # a version may come back under its own name: its rows were just written anew
     if state.champion.table.name != columns.table.name:
         state.abandoned.append(state.champion.table.name)
-    state.champion, state.incoming = columns, None
+    others = {state.champion.version, *state.accounts} - {columns.version}
+    state.champion, state.incoming, state.accounts = columns, None, {}
     state.move(model_version=columns.version, quantile_levels=columns.levels)
-    return settle(state, Turn())
+    return settle(state, Turn(is_scored=True, forgotten=sorted(others)))
 
 
 def pending_keys(state: PartitionState) -> int:

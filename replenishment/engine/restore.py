@@ -10,6 +10,7 @@ from replenishment.engine.effects import RowWrites
 from replenishment.engine.rows import (
     REMEMBERED_EVENTS,
     Table,
+    accuracy_table,
     deliveries_table,
     events_table,
     hot_table,
@@ -31,7 +32,8 @@ class StateMismatch(Exception):
 def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
-    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table(), deliveries_table()]
+    own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
+    own += [deliveries_table(), accuracy_table()]
     return own if state.champion.grid is None else [*own, state.champion.table]
 
 
@@ -104,6 +106,15 @@ def _restore_forecast(state: PartitionState, keys: Sequence[bytes], records: Rec
     state.champion.rows[_known_rows(state, keys)] = records
 
 
+def _restore_accuracy(state: PartitionState, versions: Sequence[bytes], records: Records) -> None:
+    for place, name in enumerate(versions):
+        version, account = name.decode(), records[place : place + 1].copy()
+        if version == state.champion.version:
+            state.champion.account = account
+        else:
+            state.accounts[version] = account
+
+
 def _known_rows(state: PartitionState, keys: Sequence[bytes]) -> Int64s:
     return np.array([state.keys.rows[key] for key in keys], dtype=np.int64)
 
@@ -116,4 +127,5 @@ _RESTORE = {
     "events": _restore_events,
     "deliveries": _restore_deliveries,
     "forecast": _restore_forecast,
+    "accuracy": _restore_accuracy,
 }

@@ -11,12 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
+from replenishment.accuracy import MEASURES, SCORED_LEVELS
 from replenishment.arrays import Records
 from replenishment.engine.effects import RowWrites
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
 from replenishment.lead_time import REMEMBERED_DELIVERIES
 from replenishment.policy import ServiceKind
+from replenishment.segments import CELLS
 
 LAYOUT = 3
 NEVER = -(2**62)
@@ -25,6 +27,10 @@ REMEMBERED_EVENTS = 64
 """How many ``event_id``s of a key are remembered."""
 FOREVER_UNITS = 2**31 - 1
 """Largest sum of a closed bucket; beyond it the window saturates."""
+FIXED_LEADS = (1, 7, 14)
+"""Leads in buckets at which forecasts of every key are scored, beside the key's own protection interval."""
+LEAD_NAMES = ("protection", *map(str, FIXED_LEADS))
+LEADS = len(LEAD_NAMES)
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,25 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("cover_buckets", "<i4"),
                 ("policy", "u1"),  # Policy
                 ("service_kind", "u1"),  # ServiceKind
+                ("traits", "u1"),  # Traits
+                ("scored_lead", "<u2", (LEADS,)),  # forecasts that wait for their demand, protection interval first
+                ("scored_due", "<i4", (LEADS,)),  # the bucket with whose end it is known, 0 = none waits
+                ("scored_units", "<f4", (LEADS, len(SCORED_LEVELS) + 1)),  # quantiles, then the mean
                 ("curve", "<f4", (levels,)),  # demand over the protection interval
                 ("memory", "<f4", (memory_floats,)),
+            ]
+        ),
+    )
+
+
+def accuracy_table() -> Table:
+    """How good a version's forecasts turned out to be in this partition; field = the version."""
+    return Table(
+        "accuracy",
+        np.dtype(
+            [
+                ("sums", "<f8", (LEADS, CELLS, MEASURES)),
+                ("fast_units", "<f8"),  # least units of a fast key
             ]
         ),
     )

@@ -14,6 +14,7 @@ from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.rows import (
     NEVER,
     Table,
+    accuracy_table,
     deliveries_table,
     forecast_table,
     hot_table,
@@ -48,25 +49,29 @@ class KeyIndex:
 
 @dataclass(slots=True)
 class ForecastColumns:
-    """What one model version derived for every key; ``grid`` is None where only the version's name is left."""
+    """What one model version derived for every key; ``grid`` is None where only the version's name is left.
+
+    ``account`` (1,) is how good its forecasts turned out to be.
+    """
 
     version: str
     grid: QuantileGrid | None
     table: Table
     rows: Records
+    account: Records
 
     @classmethod
     def of(cls, forecaster: Forecaster, capacity: int) -> "ForecastColumns":
         """Return fresh columns of a version, nothing stepped."""
         grid = forecaster.grid
         table = forecast_table(forecaster.version, forecaster.memory_floats, len(grid.levels))
-        return cls(forecaster.version, grid, table, _forecast_rows(table, capacity))
+        return cls(forecaster.version, grid, table, _forecast_rows(table, capacity), _account())
 
     @classmethod
     def lost(cls, version: str, capacity: int) -> "ForecastColumns":
         """Return columns of a version that can no longer be loaded: no levels until another one took over."""
         table = forecast_table(version, 0, 0)
-        return cls(version, None, table, _forecast_rows(table, capacity))
+        return cls(version, None, table, _forecast_rows(table, capacity), _account())
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -104,7 +109,8 @@ class PartitionState:
 
     Structured arrays have capacity for more rows than there are keys.
     ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
-    requests of a key, kept for speed and never stored.
+    requests of a key, kept for speed and never stored. ``accounts`` are stored
+    ones of versions other than the champion, as a claim found them.
     """
 
     partition: int
@@ -123,6 +129,7 @@ class PartitionState:
     requests: dict[str, OpenRequest] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
     abandoned: list[str] = field(default_factory=list)
+    accounts: dict[str, Records] = field(default_factory=dict)
     open_requests: int = 0
     expired_requests: int = 0
     overdue_requests: int = 0
@@ -237,6 +244,12 @@ def _forecast_rows(table: Table, count: int) -> Records:
     rows = np.zeros(count, dtype=table.row)
     rows["stepped_bucket"] = NEVER
     return rows
+
+
+def _account() -> Records:
+    account = np.zeros(1, dtype=accuracy_table().row)
+    account["fast_units"] = np.inf
+    return account
 
 
 def _terms_rows(count: int) -> Records:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from replenishment.arrays import Int64s, Records
-from replenishment.engine.effects import Effects, LineCounts, RowWrites
+from replenishment.engine.effects import Effects, LineCounts, RowWrites, VersionAccuracy
 from replenishment.engine.rows import (
     Table,
+    accuracy_table,
     deliveries_table,
     events_table,
     hot_table,
@@ -24,7 +25,10 @@ from replenishment.events import DemandClosed, OrderWithheld, Rejection, Restock
 
 @dataclass(slots=True)
 class Turn:
-    """Rows touched by table, by row number; and all that leaves the partition with them."""
+    """Rows touched by table, by row number; and all that leaves the partition with them.
+
+    ``is_scored``: whether accounts of accuracy changed; those of the versions ``forgotten`` go.
+    """
 
     hot: list[Int64s] = field(default_factory=list)
     window: list[Int64s] = field(default_factory=list)
@@ -42,6 +46,8 @@ class Turn:
     overdue: list[SupplyOverdue] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     buckets_closed: int = 0
+    is_scored: bool = False
+    forgotten: list[str] = field(default_factory=list)
 
     def count(self, outcome: str, number: int = 1) -> None:
         """Add to one of the ``LineCounts``."""
@@ -76,11 +82,20 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         counts=counts,
         buckets_closed=turn.buckets_closed,
         dropped_tables=dropped,
+        accuracy=accuracy_of(state) if turn.is_scored else (),
         keys=state.keys.count,
         open_requests=state.open_requests,
         expired_requests=state.expired_requests,
         overdue_requests=state.overdue_requests,
     )
+
+
+def accuracy_of(state: PartitionState) -> Sequence[VersionAccuracy]:
+    """Return what is known of the forecasts of the champion and of the version beside it."""
+    found = [VersionAccuracy("champion", state.champion.version, state.champion.account[0].copy())]
+    if state.incoming is not None:
+        found.append(VersionAccuracy("challenger", state.incoming.version, state.incoming.account[0].copy()))
+    return found
 
 
 def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
@@ -93,6 +108,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _requests(state, turn),
         _events(state, turn),
         _deliveries(state, turn),
+        _accounts(state, turn),
     ]
     if state.incoming is not None:
         writes.append(_rows(state, state.incoming.table, state.incoming.rows, turn.incoming))
@@ -143,6 +159,14 @@ def _events(state: PartitionState, turn: Turn) -> RowWrites:
 def _deliveries(state: PartitionState, turn: Turn) -> RowWrites:
     rows = np.array(sorted(turn.deliveries), dtype=np.int64)
     return deliveries_table().writes(state.keys.of(rows), state.deliveries[rows])
+
+
+def _accounts(state: PartitionState, turn: Turn) -> RowWrites:
+    gone = tuple(version.encode() for version in sorted(turn.forgotten))
+    scored = [one for one in (state.champion, state.incoming) if one is not None] if turn.is_scored else []
+    names = [one.version.encode() for one in scored]
+    records = np.concatenate([one.account for one in scored]) if scored else state.champion.account[:0]
+    return accuracy_table().writes(names, records, gone)
 
 
 class PendingRejections:

@@ -1,10 +1,12 @@
 """``restock state``: what is stored of stock keys, straight from Redis."""
 
 import asyncio
+from collections.abc import Sequence
 
 import click
 import msgspec
 
+from stream_app.accuracy import AccuracyFigures
 from stream_app.inspect import KeyState, Selection, Summary, key_lines, summarised
 from stream_app.settings import Settings, load_settings
 from stream_app.store.connection import connected
@@ -65,6 +67,19 @@ def _row(one: KeyState) -> str:
     ).rstrip()
 
 
+def _accuracy(version: str, figures: Sequence[AccuracyFigures]) -> Sequence[str]:
+    return [
+        f"{version}, lead {one.lead}: {one.scored:,.0f} forecasts scored, WAPE {_share(one.wape)}, bias "
+        f"{_share(one.bias)}, " + ", ".join(f"{_share(share)} within {level}" for level, share in one.coverage.items())
+        for one in figures
+        if one.segment == "all"
+    ]
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
 def _level(units: int | None) -> str:
     return "-" if units is None else str(units)
 
@@ -79,6 +94,7 @@ def _sentences(summary: Summary) -> str:
         f"deciding from {one.decide_from}"
         for name, one in summary.partitions.items()
     ]
+    lines += [line for version, figures in summary.accuracy.items() for line in _accuracy(version, figures)]
     counts = ("late_corrected", "late_dropped", "repeated", "rejected")
     lines.append(", ".join(f"{name.replace('_', ' ')} {getattr(summary, name)}" for name in counts))
     return "\n" + "\n".join(lines)

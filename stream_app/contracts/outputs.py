@@ -6,7 +6,7 @@ import msgspec
 
 from replenishment.events import Evidence
 from stream_app.contracts.recorder import Schema
-from stream_app.wire.outgoing import DEMAND_SCHEMA, _Demand, _Restock
+from stream_app.wire.outgoing import DEMAND_SCHEMA, _Demand, _Restock, _Scored
 
 TIME = {
     "type": "string",
@@ -14,8 +14,14 @@ TIME = {
     "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
     "description": "RFC 3339 UTC with milliseconds",
 }
-ADDED_LATER = frozenset({"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units"})
+ADDED_LATER = frozenset(
+    {"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units", "scored"}
+)
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""
+SCORED = (
+    "Earlier forecasts of demand over protection intervals that end with this bucket: `place` counts keys of the "
+    "columns beside from 0, `units` is what came in the last `lead_buckets`. Not in a correction."
+)
 UUID = {"type": "string", "format": "uuid"}
 
 
@@ -40,6 +46,7 @@ def demand() -> Schema:
     schema = _object(_Demand, "demand", text)
     properties = schema["properties"]
     properties |= {"bucket_start": TIME, "schema": {"const": DEMAND_SCHEMA}, "kind": {"enum": ["closed", "correction"]}}
+    properties["scored"] = _object(_Scored, "scored", SCORED)
     return schema
 
 

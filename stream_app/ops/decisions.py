@@ -1,8 +1,10 @@
 """One log line for each decision: what is requested, what is withheld, what is refused."""
 
+from collections.abc import Sequence
+
 import structlog
 
-from replenishment.engine.effects import Effects
+from replenishment.engine.effects import Effects, VersionAccuracy
 from stream_app.ports import Meter, Outcome
 
 MOST_LINES = 20
@@ -75,6 +77,10 @@ class DecisionLog:
     def swapped(self, partition: int, version: str, rung: str) -> None:
         """Show what a partition serves."""
         self._meter.swapped(partition, version, rung)
+
+    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
+        """Show how good forecasts were."""
+        self._meter.scored(partition, accuracy)
 
 
 _meter: type[Meter] = DecisionLog

@@ -14,9 +14,10 @@ from typing import get_args
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from replenishment.engine.effects import Effects, LineCounts
+from replenishment.engine.effects import Effects, LineCounts, VersionAccuracy
 from replenishment.engine.progress import UNKNOWN
 from replenishment.events import Evidence
+from stream_app.ops.accuracy import AccuracyCollector
 from stream_app.ports import Meter, Outcome
 from stream_app.wire.refusals import Code
 
@@ -47,6 +48,8 @@ class PrometheusMeter:
         self._make_histograms()
         self._make_gauges()
         self._begin_at_zero()
+        self._accuracy = AccuracyCollector()
+        self.registry.register(self._accuracy)
 
     def _make_counters(self) -> None:
         self._records = self._counter("records", "Input records settled, by outcome.", ["outcome"])
@@ -112,6 +115,12 @@ class PrometheusMeter:
         self._late.inc(len(effects.overdue))
         self._closed.inc(effects.buckets_closed)
         self._show_progress(partition, effects)
+        if effects.accuracy:
+            self.scored(partition, effects.accuracy)
+
+    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
+        """Show how good the forecasts of a partition turned out to be."""
+        self._accuracy.scored(partition, accuracy)
 
     def arrived(self, partition: int, timestamp: int) -> None:
         """Take in when Kafka had the oldest record of the fetch whose turns come next (epoch ms); -1 = no records."""
@@ -168,6 +177,7 @@ class PrometheusMeter:
         number = str(partition)
         for gauge in self._partition_gauges:
             gauge.remove_by_labels({"partition": number})
+        self._accuracy.released(partition)
         self._releases.inc()
         for kept in (self._served, self._arrived, self._positions_before):
             kept.pop(partition, None)
@@ -252,6 +262,9 @@ class NullMeter:
         """Count nothing."""
 
     def swapped(self, partition: int, version: str, rung: str) -> None:
+        """Show nothing."""
+
+    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
         """Show nothing."""
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from replenishment.engine.effects import Effects
+from replenishment.engine.effects import Effects, VersionAccuracy
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
 from stream_app.errors import RestockError
@@ -59,6 +59,9 @@ class Tally:
     def swapped(self, partition: int, version: str, rung: str) -> None:  # noqa: ARG002  the port's signature
         """Note who forecasts."""
         self.version, self.rung = version, rung
+
+    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
+        """Nobody watches a replay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,11 @@ class StateReader:
         )
         return _standing(keys, meta, rows, unsent) if meta else None
 
+    async def rows(self, partition: int, table: str) -> Mapping[bytes, bytes]:
+        """Return all rows of one small table, none if it was never written."""
+        (found,) = await self._at_once(("HGETALL", PartitionKeys(self._prefix, partition).table(table)))
+        return dict(found)
+
     async def snapshot(self, partition: int, key: bytes | None = None) -> Snapshot | None:
         """Return all rows of a partition, or those of one stock key and all of ``restocks``, as of one moment.
 

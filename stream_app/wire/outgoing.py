@@ -10,9 +10,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
-from msgspec import Struct
+import numpy as np
+from msgspec import UNSET, Struct, UnsetType
 
-from replenishment.events import DemandClosed, Evidence, RestockRequested
+from replenishment.accuracy import SCORED_LEVELS
+from replenishment.events import DemandClosed, Evidence, ForecastsScored, RestockRequested
 from replenishment.keys import StockKey
 from stream_app.ports import Headers, OutgoingRecord, Record
 from stream_app.wire.times import shown
@@ -40,6 +42,15 @@ class _Restock(Struct, gc=False):
     evidence: dict[str, Any]
 
 
+class _Scored(Struct, gc=False):
+    place: Sequence[int]
+    lead_buckets: Sequence[int]
+    units: Sequence[int]
+    expected_units: Sequence[float]
+    levels: Sequence[float]
+    quantile_units: Sequence[Sequence[float]]
+
+
 class _Demand(Struct, gc=False):
     schema: int
     partition: int
@@ -55,6 +66,7 @@ class _Demand(Struct, gc=False):
     order_lines: Sequence[int]
     price_mean: Sequence[float | None]
     available_fraction: Sequence[float | None]
+    scored: _Scored | UnsetType = UNSET
 
 
 def restock_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
@@ -97,11 +109,23 @@ def demand_record(partition: int, demand: DemandClosed, source: str) -> Outgoing
             order_lines=demand.order_lines.tolist(),
             price_mean=_nullable(demand.price_mean.tolist()),
             available_fraction=_nullable(demand.available_ratio.tolist()),
+            scored=UNSET if demand.scored is None else _scored(demand.scored),
         )
     )
     event_id = str(uuid5(DEMAND_IDS, value.decode()))
     headers = _cloud_event(event_id, source, f"demand.{demand.kind}", bucket_start)
     return OutgoingRecord("demand", f"p{partition}".encode(), value, headers)
+
+
+def _scored(scored: ForecastsScored) -> _Scored:
+    return _Scored(
+        place=scored.places.tolist(),
+        lead_buckets=scored.lead_buckets.tolist(),
+        units=scored.actual_units.astype(np.int64).tolist(),
+        expected_units=scored.expected_units.round(3).tolist(),
+        levels=SCORED_LEVELS,
+        quantile_units=scored.quantile_units.round(3).tolist(),
+    )
 
 
 def _parts(key: bytes) -> StockKey:

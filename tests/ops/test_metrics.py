@@ -3,14 +3,17 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from replenishment.engine.effects import Effects, LineCounts
+from replenishment.accuracy import measured
+from replenishment.engine.effects import Effects, LineCounts, VersionAccuracy
 from replenishment.engine.progress import Progress
+from replenishment.engine.rows import accuracy_table
 from replenishment.events import OrderWithheld, Rejection
 from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.metrics import NullMeter, PrometheusMeter
@@ -21,9 +24,23 @@ from stream_app.wire.refusals import Code
 from tests.wire.test_outgoing import RESTOCK
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
-LABELS = {"partition", "topic", "outcome", "code", "version", "policy", "rung", "le"}
+LABELS = {
+    "partition",
+    "topic",
+    "outcome",
+    "code",
+    "version",
+    "policy",
+    "rung",
+    "le",
+    "role",
+    "lead",
+    "segment",
+    "level",
+}
 
 
+SCORED = {"role": "champion", "lead": "protection", "segment": "established"}
 REQUESTED = {"policy": "(s,S)", "rung": "champion"}
 
 
@@ -52,6 +69,13 @@ def value(meter: PrometheusMeter, name: str, labels: Mapping[str, str] | None = 
     return meter.registry.get_sample_value(name, dict(labels or {}))
 
 
+def account(role: Literal["champion", "challenger"] = "champion") -> VersionAccuracy:
+    """Return an account of one forecast over a protection interval: 7 of 4 units came for an old slow key."""
+    row = np.zeros(1, dtype=accuracy_table().row)
+    row["sums"][0, 0, 1] = measured(np.array([7.0]), np.array([[4.0, 5.0, 7.0, 8.0, 9.0]]), np.array([4.5]))[0]
+    return VersionAccuracy(role, "lstm-20270101-0123abcd", row[0])
+
+
 def scripted() -> PrometheusMeter:
     """Return a meter after one moment of each kind."""
     meter = PrometheusMeter(clock=lambda: 1_800_000_000.0)
@@ -65,6 +89,7 @@ def scripted() -> PrometheusMeter:
     meter.published(0, 3)
     meter.waiting(0, 8)
     meter.lagging("orders", 0, 77)
+    meter.scored(0, [account(), account("challenger")])
     return meter
 
 
@@ -115,11 +140,21 @@ def scripted() -> PrometheusMeter:
         ("restock_position_offset", {"topic": "orders", "partition": "0"}, 110),
         ("restock_position_offset", {"topic": "inventory", "partition": "0"}, 7),
         ("restock_lag_records", {"topic": "orders", "partition": "0"}, 77),
+        ("restock_forecast_scored", SCORED, 1),
+        ("restock_forecast_demand_units", SCORED, 7),
+        ("restock_forecast_absolute_error_units", SCORED, 3),
+        ("restock_forecast_error_units", SCORED, -2.5),
+        ("restock_forecast_deviation_units", SCORED, 2.5),
+        ("restock_forecast_scored", {**SCORED, "segment": "new"}, 0),
+        ("restock_forecast_scored", {**SCORED, "lead": "7"}, 0),
+        ("restock_forecast_covered", {**SCORED, "level": "0.9"}, 1),
+        ("restock_forecast_covered", {**SCORED, "level": "0.8"}, 0),
+        ("restock_forecast_pinball_units", {**SCORED, "level": "0.8"}, 1.6),
         ("restock_champion_info", {"partition": "0", "version": "lstm-20270101-0123abcd", "rung": "starter"}, 1),
     ],
 )
 def test_each_moment_shows(name: str, labels: dict[str, str], expected: float) -> None:
-    assert value(scripted(), name, labels) == expected
+    assert value(scripted(), name, labels) == pytest.approx(expected)
 
 
 def test_records_over_all_outcomes_are_the_records_settled() -> None:
@@ -157,7 +192,7 @@ def test_a_released_partition_leaves_no_gauge_behind_and_keeps_its_counts() -> N
     meter.released(1)
     assert value(meter, "restock_requests_total", REQUESTED) == 2
     text = generate_latest(meter.registry).decode()
-    assert 'partition="0"' not in text
+    assert 'partition="0"' not in text and 'role="champion"' not in text
     meter.swapped(0, "b", "champion")
     assert value(meter, "restock_model_swaps_total") == 0, "the first version after an assignment is no swap"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from replenishment.buckets import BucketWidth
 from replenishment.engine.columns import Role
-from replenishment.engine.effects import Effects
+from replenishment.engine.effects import Effects, VersionAccuracy
 from replenishment.engine.plan import Plan
 from replenishment.forecaster import Forecaster
 from stream_app.ports import Headers, Outcome, OutgoingRecord, RecordBatch, StateStore
@@ -99,16 +99,21 @@ class Notes:
     applied_turns: list[int] = field(default_factory=list)
     refusals: list[Outcome] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
+    accuracy: Sequence[VersionAccuracy] = ()
 
     def applied(self, partition: int, effects: Effects, seconds: float) -> None:
         assert seconds >= 0
         self.applied_turns.append(effects.progress.turn)
+        self.accuracy = effects.accuracy or self.accuracy
 
     def refused(self, partition: int, outcome: Outcome) -> None:
         self.refusals.append(outcome)
 
     def swapped(self, partition: int, version: str, rung: str) -> None:
         self.versions.append(version)
+
+    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
+        self.accuracy = accuracy
 
 
 @dataclass

@@ -225,7 +225,7 @@ class PartitionLife(RuleBasedStateMachine):
         if not self.log:
             return
         shop = self.loop.run_until_complete(reference(self.log))
-        for table in ("window",) if self.is_swapped else ("window", "hot"):
+        for table in ("window",) if self.is_swapped else ("window", "hot", "forecast:mean-1", "accuracy"):
             stored = self.server.hgetall(f"restock:{{{self.prefix}:0}}:{table}")
             assert stored == shop.rows.get(table, {}), table
         if not self.is_swapped:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from replenishment.engine.effects import Effects, LineCounts
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
-from replenishment.events import DemandClosed, Evidence, Rejection, RestockRequested
+from replenishment.events import DemandClosed, Evidence, ForecastsScored, Rejection, RestockRequested
 from stream_app.ports import OutgoingRecord, RecordBatch
 from tests.wire.builders import AT, ORDER, WIRE, Sent, batch, sent
 
@@ -167,6 +168,25 @@ def test_closed_demand_is_in_columns_with_null_for_what_is_unknown() -> None:
     }
     assert len(other_ids) == 3
     assert headers["ce_id"] in other_ids
+
+
+def test_scored_forecasts_are_told_beside_the_keys_they_are_of() -> None:
+    scored = ForecastsScored(
+        places=np.array([1]),
+        lead_buckets=np.array([8]),
+        actual_units=np.array([12.0]),
+        expected_units=np.array([10.12345]),
+        quantile_units=np.array([[9.0, 13.0, 15.0, 18.0, 24.0]]),
+    )
+    (record,) = encoded(effects(demand=[msgspec.structs.replace(CLOSED, scored=scored)]))
+    assert json.loads(record.value or b"")["scored"] == {
+        "place": [1],
+        "lead_buckets": [8],
+        "units": [12],
+        "expected_units": [10.123],
+        "levels": [0.5, 0.8, 0.9, 0.95, 0.99],
+        "quantile_units": [[9.0, 13.0, 15.0, 18.0, 24.0]],
+    }
 
 
 def _with_units(demand: DemandClosed, units: list[int]) -> DemandClosed:
