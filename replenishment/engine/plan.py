@@ -14,7 +14,9 @@ class Plan:
     ``turn_keys`` keys. ``max_request_ratio`` caps a request at that many
     times S. With ``takes_unknown_shipments``, as for files, a shipment of a
     request that nobody here made is in transit if it says when it should
-    arrive: goods that were under way before.
+    arrive: goods that were under way before. With ``shows_unmet_demand``, as for
+    files of all demand, orders never stay away because a key has no stock:
+    every bucket is fully available.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -29,6 +31,7 @@ class Plan:
     closing_chunk_keys: int = 1_024
     turn_keys: int = 16_384
     takes_unknown_shipments: bool = False
+    shows_unmet_demand: bool = False
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:
