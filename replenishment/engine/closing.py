@@ -9,7 +9,8 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from replenishment.arrays import Bools, Int64s, Records
+from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
+from replenishment.engine.availability import ratio_of, short_steps
 from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
@@ -47,8 +48,9 @@ def chunks_of(state: PartitionState) -> int:
 
 def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, serving: Serving, turn: Turn) -> None:
     """Close one bucket for rows (B,) of a chunk: append to the window, step, set levels, say the demand."""
-    demand = _demand_of(state, bucket, rows, chunk)
-    _append(state, bucket, rows, demand)
+    steps = short_steps(state, bucket, rows)
+    demand = _demand_of(state, bucket, rows, chunk, ratio_of(steps))
+    _append(state, bucket, rows, demand, steps)
     closed = ClosedBucket(
         bucket=bucket,
         demand_units=np.maximum(demand.units, 0).astype(np.float32),
@@ -91,7 +93,7 @@ def _part(closed: ClosedBucket, places: Int64s) -> ClosedBucket:
     )
 
 
-def _demand_of(state: PartitionState, bucket: int, rows: Int64s, chunk: int) -> DemandClosed:
+def _demand_of(state: PartitionState, bucket: int, rows: Int64s, chunk: int, available_ratio: Float64s) -> DemandClosed:
     column = bucket % state.plan.open_buckets
     hot = state.hot
     priced = hot["open_priced"][rows, column].astype(np.int64)
@@ -109,16 +111,17 @@ def _demand_of(state: PartitionState, bucket: int, rows: Int64s, chunk: int) -> 
         units=hot["open_units"][rows, column],
         order_lines=hot["open_lines"][rows, column].astype(np.int64),
         price_mean=mean,
-        available_ratio=np.ones(len(rows)),
+        available_ratio=available_ratio,
     )
 
 
-def _append(state: PartitionState, bucket: int, rows: Int64s, demand: DemandClosed) -> None:
+def _append(state: PartitionState, bucket: int, rows: Int64s, demand: DemandClosed, short: UInt8s) -> None:
     column, opened = bucket % state.plan.window_buckets, bucket % state.plan.open_buckets
     state.window["units"][rows, column] = np.clip(demand.units, -FOREVER_UNITS, FOREVER_UNITS)
     state.window["lines"][rows, column] = np.minimum(demand.order_lines, MOST_LINES)
+    state.window["short_steps"][rows, column] = short
     state.window["closed_bucket"][rows] = bucket
-    for name in ("open_units", "open_lines", "open_prices", "open_priced"):
+    for name in ("open_units", "open_lines", "open_prices", "open_priced", "open_short_ms"):
         state.hot[name][rows, opened] = 0
 
 

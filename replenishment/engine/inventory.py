@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 
+from replenishment.engine.availability import see_stock
 from replenishment.engine.rows import NEVER, REMEMBERED_EVENTS
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
@@ -35,6 +36,12 @@ def take_event(state: PartitionState, offset: int, event: InventoryEvent, turn: 
     if _is_repeated(state, row, event.event_id, turn):
         turn.count("repeated")
         return None
+    reviewed = _take(state, row, offset, event, turn)
+    see_stock(state, row, int(state.hot["net_units"][row]), event.occurred_at)
+    return reviewed
+
+
+def _take(state: PartitionState, row: int, offset: int, event: InventoryEvent, turn: Turn) -> int | None:
     if isinstance(event, StockCounted):
         return _count(state, row, event)
     if isinstance(event, StockAdjusted):

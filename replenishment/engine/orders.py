@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s
+from replenishment.engine.availability import ratio_of, see_lines
 from replenishment.engine.columns import LineKind, OrderColumns
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.state import PartitionState
@@ -75,7 +76,12 @@ def take_orders(
     if not is_open.all():
         _correct(state, lines, buckets, np.flatnonzero(is_kept & ~is_open), turn)
         turn.count("late_dropped", int(np.count_nonzero(~is_kept)))
-    return _move_stock(state, lines, turn)
+    place = _moving(state, lines)
+    net_units = _move_stock(state, lines, place, turn)
+    see_lines(state, lines.rows, lines.occurred_at, lines.is_placed, place, net_units)
+    if not len(place):
+        return None
+    return PositionChanges(lines.rows[place], net_units, lines.offsets[place], lines.clock[place])
 
 
 def _sorted_lines(state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s) -> _Lines | None:
@@ -160,7 +166,7 @@ def _correct(state: PartitionState, lines: _Lines, buckets: Int64s, late: Int64s
                 units=np.array([window["units"][row, column]], dtype=np.int64),
                 order_lines=np.array([window["lines"][row, column]], dtype=np.int64),
                 price_mean=np.array([np.nan]),
-                available_ratio=np.array([1.0]),
+                available_ratio=ratio_of(window["short_steps"][[row], column]),
             )
         )
     if len(late):
@@ -168,17 +174,22 @@ def _correct(state: PartitionState, lines: _Lines, buckets: Int64s, late: Int64s
         turn.count("late_corrected", len(late))
 
 
-def _move_stock(state: PartitionState, lines: _Lines, turn: Turn) -> PositionChanges | None:
+def _moving(state: PartitionState, lines: _Lines) -> Int64s:
+    """Return the places of the lines that move stock, rising, (M,)."""
     if not state.progress.is_deciding:
-        return None
+        return np.empty(0, dtype=np.int64)
     decide_from = state.progress.decide_from
-    hot = state.hot
     moves = (lines.occurred_at >= decide_from) & (lines.placed_at >= decide_from)
-    moves &= hot["stock"][lines.rows] != StockKnowledge.UNKNOWN
-    moves &= lines.occurred_at >= hot["counted_at"][lines.rows]
-    place = np.flatnonzero(moves)
+    moves &= state.hot["stock"][lines.rows] != StockKnowledge.UNKNOWN
+    moves &= lines.occurred_at >= state.hot["counted_at"][lines.rows]
+    return np.flatnonzero(moves)
+
+
+def _move_stock(state: PartitionState, lines: _Lines, place: Int64s, turn: Turn) -> Int64s:
+    """Take lines at some places off the stock of their keys; return the net stock after each, (M,)."""
     if not len(place):
-        return None
+        return place
+    hot = state.hot
     rows, deltas = lines.rows[place], -lines.signed_units[place]
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     before = hot["net_units"][rows[starts]]
@@ -189,7 +200,7 @@ def _move_stock(state: PartitionState, lines: _Lines, turn: Turn) -> PositionCha
         turn.count("lost_units", int(lost[ends].sum()))
         net = net + lost
     hot["net_units"][rows[starts]] = net[np.append(starts[1:], len(rows)) - 1]
-    return PositionChanges(rows, net, lines.offsets[place], lines.clock[place])
+    return np.asarray(net)
 
 
 def _running(values: Int64s, starts: Int64s) -> Int64s:

@@ -15,7 +15,9 @@ class Plan:
     times S. With ``takes_unknown_shipments``, as for files, a shipment of a
     request that nobody here made is in transit if it says when it should
     arrive: goods that were under way before. With ``learns_lead_times`` levels
-    rest on deliveries too, not on the catalog's lead time alone.
+    rest on deliveries too, not on the catalog's lead time alone. With ``shows_unmet_demand``, as for
+    files of all demand, orders never stay away because a key has no stock:
+    every bucket is fully available.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -31,6 +33,7 @@ class Plan:
     turn_keys: int = 16_384
     takes_unknown_shipments: bool = False
     learns_lead_times: bool = True
+    shows_unmet_demand: bool = False
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

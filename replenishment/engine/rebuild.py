@@ -3,6 +3,7 @@
 import numpy as np
 
 from replenishment.arrays import Int64s
+from replenishment.engine.availability import ratio_of
 from replenishment.engine.closing import set_levels
 from replenishment.engine.effects import Effects
 from replenishment.engine.rows import NEVER
@@ -98,6 +99,6 @@ def _observed(state: PartitionState, bucket: int, rows: Int64s) -> ClosedBucket:
         bucket=bucket,
         demand_units=np.maximum(window["units"][rows, column], 0).astype(np.float32),
         order_lines=window["lines"][rows, column].astype(np.float32),
-        available_ratio=np.ones(len(rows), dtype=np.float32),
+        available_ratio=ratio_of(window["short_steps"][rows, column]).astype(np.float32),
         age_buckets=(bucket - window["born_bucket"][rows]).astype(np.int32),
     )

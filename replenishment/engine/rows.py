@@ -71,6 +71,9 @@ def hot_table(plan: Plan) -> Table:
                 ("open_prices", "<i8", opened),  # sums in 1/10,000
                 ("open_lines", "<u4", opened),
                 ("open_priced", "<u4", opened),
+                ("open_short_ms", "<u4", opened),  # time of each in which the key was short, but for the last time
+                ("short_since", "<i8"),  # event times: the last time it was short, NEVER = not yet
+                ("short_until", "<i8"),  # NEVER = it still is
                 ("ordinal", "<u4"),  # the key's row number, so that order survives a restart
                 ("slot", "<u4"),  # requests since the last closing
                 ("stock", "u1"),  # StockKnowledge
@@ -91,6 +94,7 @@ def window_table(plan: Plan) -> Table:
                 ("closed_bucket", "<i8"),
                 ("units", "<i4", window),  # column = bucket modulo window; signed sums
                 ("lines", "<u2", window),
+                ("short_steps", "u1", window),  # of 200 in which nothing could be sold
             ]
         ),
     )

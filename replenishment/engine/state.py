@@ -230,6 +230,8 @@ def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster)
 def _hot_rows(plan: Plan, count: int) -> Records:
     rows = np.zeros(count, dtype=hot_table(plan).row)
     rows["counted_at"] = NEVER
+    rows["short_since"] = NEVER
+    rows["short_until"] = NEVER
     return rows
 
 

@@ -158,7 +158,13 @@ def _played(
     advanced: Callable[[int], None],
 ) -> list[Run]:
     facts = Facts(period.width.seconds / 86_400, given.daily_units(period.start_at))
-    rules = replace(plan, width=period.width, allowed_lateness_seconds=0, takes_unknown_shipments=True)
+    rules = replace(
+        plan,
+        width=period.width,
+        allowed_lateness_seconds=0,
+        takes_unknown_shipments=True,
+        shows_unmet_demand=True,
+    )
     worlds = [replace(given.world(spec, facts), suppliers=suppliers) for spec in specs]
     history = ClosedLoop(worlds[0], period, rules, candidate.serving).history()
     runs = []
