@@ -122,6 +122,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``maximum_units`` the limits applied to it (None = none), with
     ``cap_units`` on any request. ``textbook_units`` is what mean and deviation
     of the last 28 days and a normal quantile would have ordered.
+    ``cold_start`` says that the key had closed fewer than 14 buckets.
     ``positions`` are the next offsets of each input topic at the decision.
     """
 
@@ -153,6 +154,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     cap_units: int
     textbook_units: int
     stock_assumed: bool
+    cold_start: bool
     model_rung: str
     positions: Mapping[str, int]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from replenishment.arrays import Float32s, Int32s
+from replenishment.arrays import Float32s, Int32s, Names
 from replenishment.quantiles import QuantileGrid
 
 
@@ -29,7 +29,8 @@ class ClosedBucket:
     at least 0; ``order_lines`` (B,) count the lines placed; ``available_ratio``
     (B,) is the share of the bucket in which the key could be sold, 0 to 1;
     ``age_buckets`` (B,) counts buckets since the key's first one, from 0;
-    ``known_ahead`` is what is planned from it on, None if there are no plans.
+    ``known_ahead`` is what is planned from it on, None if there are no plans;
+    ``categories`` (B,) are the catalog's, empty where it names none.
     """
 
     bucket: int
@@ -38,6 +39,7 @@ class ClosedBucket:
     available_ratio: Float32s
     age_buckets: Int32s
     known_ahead: KnownAhead | None = None
+    categories: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)

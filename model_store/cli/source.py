@@ -64,6 +64,7 @@ class Source:
     signals: Path | None
     signal_columns: str
     covariate_columns: str
+    catalog: Path | None
 
     def __post_init__(self) -> None:
         if self.orders is None and self.kafka is None:
@@ -117,6 +118,22 @@ class Source:
         reporter.say(f"{self.signals.name}: {read.said}" + (f"; {others} stock keys without orders" if others else ""))
         return planned
 
+    def with_categories(self, history: "DemandHistory", reporter: "Reporter") -> "DemandHistory":
+        """Return a history that knows the categories of the catalog, or of the orders file's column; the same without.
+
+        Raises:
+            UnusableHistory: If the catalog cannot be read.
+        """
+        from model_store.training import categories_file
+
+        read = categories_file.read_categories(self.catalog, self.orders)
+        if read is None:
+            return history
+        known = categories_file.with_categories(history, read)
+        many = len(set(known.categories.tolist()) - {b""}) if known.categories is not None else 0
+        reporter.say(f"{many} categories of {len(history.keys)} stock keys")
+        return known
+
     def _whole(self, reporter: "Reporter") -> "DemandHistory":
         if self.orders is not None:
             from model_store.training.orders_file import read_orders
@@ -159,6 +176,12 @@ _OPTIONS = (
     ),
     click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas."),
     click.option("--covariate-columns", default="", help="Columns of numbers that are known afterwards, with commas."),
+    click.option(
+        "--catalog",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File with the category of each SKU: new SKUs lean on what their category sells. Default: the column "
+        "category of --orders, if there is one.",
+    ),
 )
 
 

@@ -70,6 +70,7 @@ def train(
         from model_store.training.bucketing import AnchoredGrid
 
         history = named.with_plans(history, AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1], reporter)
+        history = named.with_categories(history, reporter)
         # TensorFlow takes seconds to load: only now that there is something to learn from.
         from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan
         from model_store.training.pipeline import train as run

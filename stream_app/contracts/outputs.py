@@ -14,7 +14,9 @@ TIME = {
     "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
     "description": "RFC 3339 UTC with milliseconds",
 }
-ADDED_LATER = frozenset({"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units"})
+ADDED_LATER = frozenset(
+    {"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units", "cold_start"}
+)
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""
 UUID = {"type": "string", "format": "uuid"}
 

@@ -54,7 +54,7 @@ def promoted_shop(
             "starts_at": starts,
             "ends_at": starts + days * DAY_MS,
             "promotion": ["true"] * len(key),
-            "price": np.where(True, 8.0, 10.0) + np.zeros(len(key)),
+            "price": np.full(len(key), 8.0),
             "pages": rng.random(len(key)),
         }
     )
