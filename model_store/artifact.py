@@ -20,6 +20,7 @@ from model_store.errors import ArtifactCorrupt, PublishRefused, SpecMismatch
 from model_store.files import read_directory, sync_directory, write_durably
 from model_store.kinds.table import KINDS
 from model_store.onnx_graph import LARGEST_GRAPH_BYTES
+from model_store.priors import LARGEST_PRIORS_BYTES, PRIORS, Priors, WithPriors
 from model_store.self_test import SelfTest
 from model_store.spec import ModelSpec
 from replenishment.buckets import BucketWidth
@@ -85,7 +86,7 @@ class Draft:
 
     Raises:
         ValueError: If the data span is empty or out of range, a metric is no number, the parent no version
-            id, a text not printable, or the files are not exactly those of the kind.
+            id, a text not printable, or the files are not exactly those of the kind, with or without priors.
     """
 
     spec: ModelSpec
@@ -98,7 +99,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         _require_sound(self)
-        if self.spec.kind not in KINDS or set(self.files) != KINDS[self.spec.kind].files:
+        if self.spec.kind not in KINDS or set(self.files) - {PRIORS} != KINDS[self.spec.kind].files:
             raise ValueError(f"kind {self.spec.kind} with files {sorted(self.files)} is not one of {sorted(KINDS)}")
 
     def forecaster(self) -> Forecaster:
@@ -107,7 +108,7 @@ class Draft:
         Raises:
             ModelStoreError: If its graph is unsafe or does not fit the spec.
         """
-        return KINDS[self.spec.kind].build("draft", self.spec, self.files)
+        return _built("draft", self.spec, self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Artifact:
             ArtifactCorrupt: If the graph is unsafe or the self-test fails.
             SpecMismatch: If the graph does not fit the spec.
         """
-        built = KINDS[self.manifest.spec.kind].build(self.version, self.manifest.spec, self.files)
+        built = _built(self.version, self.manifest.spec, self.files)
         self_test.check(built, _decoded(self.files[SELF_TEST], SelfTest, SELF_TEST))
         return built
 
@@ -195,10 +196,11 @@ def read(directory: Path, *, packaged: bool = False) -> Artifact:
         SpecMismatch: If the manifest is of a schema or kind that this program does not know.
     """
     limits = dict.fromkeys((MANIFEST, SELF_TEST), _LARGEST_JSON_BYTES)
+    limits |= {PRIORS: LARGEST_PRIORS_BYTES}
     limits |= {name: LARGEST_GRAPH_BYTES for kind in KINDS.values() for name in kind.files}
     files = read_directory(directory, limits, packaged=packaged)
     manifest = _parsed_manifest(files.pop(MANIFEST, b""), directory)
-    if set(files) != KINDS[manifest.spec.kind].files | {SELF_TEST} or set(files) != set(manifest.files):
+    if set(files) - {PRIORS} != KINDS[manifest.spec.kind].files | {SELF_TEST} or set(files) != set(manifest.files):
         raise _changed(directory, f"holds {sorted(files)}, its manifest lists {sorted(manifest.files)}")
     for name, raw in files.items():
         found, listed = FileDigest.of(raw), manifest.files[name]
@@ -214,6 +216,12 @@ def read(directory: Path, *, packaged: bool = False) -> Artifact:
 def load(directory: Path, *, packaged: bool = False) -> Forecaster:
     """Read, verify, build and self-test a version; see `read` and `Artifact.forecaster` for what it raises."""
     return read(directory, packaged=packaged).forecaster()
+
+
+def _built(version: str, spec: ModelSpec, files: Mapping[str, bytes]) -> Forecaster:
+    """Return the forecaster of a kind's files; with priors its young keys lean on them."""
+    own = KINDS[spec.kind].build(version, spec, files)
+    return WithPriors(own, Priors.from_json(files[PRIORS], spec.grid)) if PRIORS in files else own
 
 
 def _require_sound(described: Manifest | Draft) -> None:

@@ -102,7 +102,10 @@ def _absorb_spread(state: FeatureState, gain: Float32s, step: Float32s, surprise
 
 
 def features(spec: FeatureSpec, state: FeatureState, closed: ClosedBucket) -> Float32s:
-    """Return the raw inputs (B, F) of a net after `observe` of the same bucket; names in `input_names`."""
+    """Return the raw inputs of own demand and calendar (B, O + C) after `observe` of the same bucket.
+
+    Names are in `input_names`; what a version reads beside them is in `signal_features`.
+    """
     keys = len(closed.demand_units)
     half_lives = len(spec.half_lives_buckets)
     seen = closed.available_ratio > 0
@@ -122,7 +125,7 @@ def features(spec: FeatureSpec, state: FeatureState, closed: ClosedBucket) -> Fl
     flags[2] = ~seen
     flags[3 : 3 + half_lives] = state.sold_mean.T
     flags[3 + half_lives :] = state.lines_mean.T
-    inputs = np.empty((keys, spec.inputs), dtype=np.float32)
+    inputs = np.empty((keys, spec.demand_inputs + spec.calendar_inputs), dtype=np.float32)
     inputs[:, : spec.demand_inputs] = own.T
     inputs[:, spec.demand_inputs :] = calendar(spec, closed.bucket)
     return inputs
@@ -155,7 +158,7 @@ def calendar(spec: FeatureSpec, bucket: int) -> Float32s:
 
 
 def input_names(spec: FeatureSpec) -> tuple[str, ...]:
-    """Return the names of the inputs (F,) in order, own demand first.
+    """Return the names of the inputs of demand and calendar in order, own demand first.
 
     Example:
         >>> input_names(FeatureSpec())[:3]

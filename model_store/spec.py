@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import msgspec
 
+from model_store.signal_spec import SignalSpec
 from replenishment.buckets import BucketWidth
 from replenishment.quantiles import QuantileGrid
 
@@ -43,6 +44,7 @@ class FeatureSpec:
         longest_gap_buckets: Where gap and age stop counting: a window of as many buckets shows no more.
         buckets_per_day: Buckets of a local day, 0 if the width does not divide a day: calendar inputs off.
         closed_weekdays: Weekdays (0 = Monday) on which the whole shop never sells, as learnt by the trainer.
+        signals: Planned and measured series that are read beside demand; unset, and not written, if there are none.
 
     Raises:
         ValueError: If a length is out of range, half-lives do not rise, or weekdays are not 0 to 6, rising.
@@ -60,6 +62,7 @@ class FeatureSpec:
     longest_gap_buckets: int = DEFAULT_CONTEXT_BUCKETS
     buckets_per_day: int = 0
     closed_weekdays: tuple[int, ...] = ()
+    signals: SignalSpec | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         scale = (self.scale_half_life_buckets, self.long_mean_buckets, self.longest_gap_buckets)
@@ -77,7 +80,7 @@ class FeatureSpec:
 
     @property
     def demand_inputs(self) -> int:
-        """How many leading inputs tell of the key's own demand; the rest is calendar."""
+        """How many leading inputs tell of the key's own demand; the rest is calendar and signals."""
         return 4 * len(self.half_lives_buckets) + 4
 
     @property
@@ -88,9 +91,20 @@ class FeatureSpec:
         return 7 + 1 + CLOSED_DAYS_AHEAD + (2 * HOUR_HARMONICS if self.buckets_per_day > 1 else 0)
 
     @property
+    def ahead_inputs(self) -> int:
+        """How many last inputs tell of what is planned ahead, horizon by horizon."""
+        return self.signals.ahead_inputs if self.signals else 0
+
+    @property
+    def signal_inputs(self) -> int:
+        """Inputs after the calendar: signals of the past, then those ahead."""
+        past = self.signals.past_inputs(len(self.half_lives_buckets)) if self.signals else 0
+        return past + self.ahead_inputs
+
+    @property
     def inputs(self) -> int:
         """F: inputs of the net per key and bucket."""
-        return self.demand_inputs + self.calendar_inputs
+        return self.demand_inputs + self.calendar_inputs + self.signal_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,12 @@ class ModelSpec:
         per_day = self.features.buckets_per_day if self.features else 0
         if per_day not in (0, buckets_per_day(self.width)):
             raise ValueError(f"{per_day} buckets per day do not fit a bucket width of {self.width.seconds} s")
+        signals = self.features.signals if self.features else None
+        if signals and (signals.horizons_buckets, signals.bucket_seconds) != (
+            self.grid.horizons_buckets,
+            self.width.seconds,
+        ):
+            raise ValueError("signals have other horizons or another bucket width than the version")
 
 
 def buckets_per_day(width: BucketWidth) -> int:

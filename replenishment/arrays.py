@@ -19,5 +19,7 @@ Float32s: TypeAlias = NDArray[np.float32]
 """Whatever enters or leaves a model."""
 Float64s: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
+Names: TypeAlias = NDArray[np.bytes_]
+"""Texts of fixed width."""
 Records: TypeAlias = NDArray[np.void]
 """Packed rows of a durable table (structured dtype, little-endian)."""

@@ -124,6 +124,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     of the last 28 days and a normal quantile would have ordered.
     ``lead_time_days`` is the catalog's; levels rest on mean and deviation in
     buckets of it and the ``deliveries_observed`` together.
+    ``cold_start`` says that the key had closed fewer than 14 buckets.
     ``positions`` are the next offsets of each input topic at the decision.
     """
 
@@ -158,6 +159,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     cap_units: int
     textbook_units: int
     stock_assumed: bool
+    cold_start: bool
     model_rung: str
     positions: Mapping[str, int]
 

@@ -3,8 +3,22 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from replenishment.arrays import Float32s, Int32s
+from replenishment.arrays import Float32s, Int32s, Names
 from replenishment.quantiles import QuantileGrid
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAhead:
+    """What is planned or measured beside demand, as known when a bucket of B keys closed.
+
+    ``names`` (C,) are those of the channels; ``values`` (B, 1 + A, C) are of
+    the closed bucket and the A buckets after it, NaN where nothing is known:
+    ``promotion`` is a strength from 0 to 1 times the share of the bucket that
+    it covers, ``price`` the natural logarithm of the planned price.
+    """
+
+    names: tuple[str, ...]
+    values: Float32s
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +28,9 @@ class ClosedBucket:
     ``bucket`` is its index, the same for all keys; ``demand_units`` (B,) are
     at least 0; ``order_lines`` (B,) count the lines placed; ``available_ratio``
     (B,) is the share of the bucket in which the key could be sold, 0 to 1;
-    ``age_buckets`` (B,) counts buckets since the key's first one, from 0.
+    ``age_buckets`` (B,) counts buckets since the key's first one, from 0;
+    ``known_ahead`` is what is planned from it on, None if there are no plans;
+    ``categories`` (B,) are the catalog's, empty where it names none.
     """
 
     bucket: int
@@ -22,6 +38,8 @@ class ClosedBucket:
     order_lines: Float32s
     available_ratio: Float32s
     age_buckets: Int32s
+    known_ahead: KnownAhead | None = None
+    categories: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ TensorFlow is loaded only if a net is to be fitted; versions are scored as they 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_store.cli.source import Source, reported, source_options
+from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
@@ -70,11 +71,6 @@ class _Wish:
     help="File that says in which buckets a key could not be sold (available_fraction empty or 0).",
 )
 @click.option(
-    "--signals",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of planned promotions and prices. Checked; no model uses it yet.",
-)
-@click.option(
     "--first-origin",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]),
     help="First day (or instant, UTC) that the first origin does not see; an edge of a bucket. Default: the last "
@@ -118,7 +114,6 @@ class _Wish:
 def evaluate(
     *,
     version: tuple[str, ...],
-    signals: Path | None,
     wanted: tuple[str, ...] | None,
     store: Path,
     refit: bool,
@@ -139,9 +134,11 @@ def evaluate(
     begun = time.monotonic()
     wish = _Wish(**{name: options.pop(name) for name in _Wish.__dataclass_fields__})
     with reported() as reporter:
-        backtest = _backtest(Source(**options), wish, reporter)
-        if signals is not None:
-            _check_signals(signals, reporter)
+        source = Source(**options)
+        backtest = _backtest(source, wish, reporter)
+        reach = max(DEFAULT_HORIZONS_BUCKETS[-1], backtest.origins.leads[-1], (stock_lead or 0) + 1)
+        seen = source.with_plans(backtest.seen, backtest.grid, reach, reporter)
+        backtest = replace(backtest, seen=source.with_categories(seen, reporter))
         beside = wanted if wanted is not None else (TEXTBOOK,) if version else ()
         names = (*version, *beside) or _default_models(store, reporter)
         candidates = _candidates(names, store, backtest, _plan_options(epochs, seed), refits=refit, stock=stock_lead)
@@ -180,7 +177,6 @@ def _backtest(source: Source, wish: _Wish, reporter: "Reporter") -> "Backtest":
 
 def _of_history(source: Source, wish: _Wish, reporter: "Reporter") -> "Backtest":
     """Demand of the topic, or of a file without a first origin: the last buckets are held out, as when training."""
-    from model_store.spec import DEFAULT_HORIZONS_BUCKETS
     from model_store.training.backtest import Protocol, backtest_of
     from model_store.training.bucketing import AnchoredGrid
     from model_store.training.evaluate import held_out
@@ -215,13 +211,6 @@ def _protocol(source: Source, wish: _Wish, width: "BucketWidth") -> "Protocol":
     leads = tuple(sorted(wish.leads or (7, 14)))
     until_at = None if source.until is None else round(source.until.replace(tzinfo=UTC).timestamp() * 1000)
     return Protocol(first_at, wish.origins_every or leads[0], leads, wish.clean_actuals, until_at)
-
-
-def _check_signals(path: Path, reporter: "Reporter") -> None:
-    from model_store.training.orders_file import read_frame
-
-    frame = read_frame(path)
-    reporter.say(f"{path.name}: {frame.height} rows read; no model uses signals yet, forecasts are made without them")
 
 
 def _default_models(store: Path, reporter: "Reporter") -> tuple[str, ...]:

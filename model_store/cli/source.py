@@ -19,6 +19,7 @@ from model_store.errors import ModelStoreError
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 
 if TYPE_CHECKING:
+    from model_store.training.bucketing import AnchoredGrid
     from model_store.training.history import DemandHistory
     from model_store.training.progress import Reporter
 
@@ -60,6 +61,10 @@ class Source:
     bucket: int
     bucket_offset_seconds: int
     until: datetime | None
+    signals: Path | None
+    signal_columns: str
+    covariate_columns: str
+    catalog: Path | None
 
     def __post_init__(self) -> None:
         if self.orders is None and self.kafka is None:
@@ -87,6 +92,47 @@ class Source:
         if columns < 1:
             raise click.UsageError(f"--until {self.until:%Y-%m-%d} is before the first bucket ends")
         return history.until(min(columns, history.buckets))
+
+    def with_plans(
+        self, history: "DemandHistory", grid: "AnchoredGrid", reach_buckets: int, reporter: "Reporter"
+    ) -> "DemandHistory":
+        """Return a history that knows the plans of the signals file, up to so many buckets ahead; the same without one.
+
+        Raises:
+            UnusableHistory: Naming the rows, if the file cannot be read.
+        """
+        if self.signals is None:
+            return history
+        from model_store.training import signals_file
+
+        reporter.stage(f"reading {self.signals.name}")
+        ahead, after = (
+            [name.strip() for name in named.split(",") if name.strip()]
+            for named in (self.signal_columns, self.covariate_columns)
+        )
+        read = signals_file.read_signals(self.signals, ahead, after)
+        planned = signals_file.with_plans(history, read, reach_buckets, grid)
+        others = (
+            read.rows["key"].n_unique() - read.rows["key"].unique().is_in([key.decode() for key in history.keys]).sum()
+        )
+        reporter.say(f"{self.signals.name}: {read.said}" + (f"; {others} stock keys without orders" if others else ""))
+        return planned
+
+    def with_categories(self, history: "DemandHistory", reporter: "Reporter") -> "DemandHistory":
+        """Return a history that knows the categories of the catalog, or of the orders file's column; the same without.
+
+        Raises:
+            UnusableHistory: If the catalog cannot be read.
+        """
+        from model_store.training import categories_file
+
+        read = categories_file.read_categories(self.catalog, self.orders)
+        if read is None:
+            return history
+        known = categories_file.with_categories(history, read)
+        many = len(set(known.categories.tolist()) - {b""}) if known.categories is not None else 0
+        reporter.say(f"{many} categories of {len(history.keys)} stock keys")
+        return known
 
     def _whole(self, reporter: "Reporter") -> "DemandHistory":
         if self.orders is not None:
@@ -122,6 +168,19 @@ _OPTIONS = (
         "--until",
         type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
         help="Use no buckets that end later than this (UTC).",
+    ),
+    click.option(
+        "--signals",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File of planned promotions and prices, and other columns that are named below.",
+    ),
+    click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas."),
+    click.option("--covariate-columns", default="", help="Columns of numbers that are known afterwards, with commas."),
+    click.option(
+        "--catalog",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File with the category of each SKU: new SKUs lean on what their category sells. Default: the column "
+        "category of --orders, if there is one.",
     ),
 )
 

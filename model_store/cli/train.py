@@ -13,6 +13,7 @@ import click
 
 from model_store.cli.main import models_option
 from model_store.cli.source import Source, reported, source_options
+from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ def train(
     begun = time.monotonic()
     with reported() as reporter:
         _require_known(kind)
-        history = Source(**source).read(reporter)
+        named = Source(**source)
+        history = named.read(reporter)
+        from model_store.training.bucketing import AnchoredGrid
+
+        history = named.with_plans(history, AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1], reporter)
+        history = named.with_categories(history, reporter)
         # TensorFlow takes seconds to load: only now that there is something to learn from.
         from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan
         from model_store.training.pipeline import train as run

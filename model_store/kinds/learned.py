@@ -1,6 +1,7 @@
 """A learned kind: streaming features, a net stepped once per closed bucket, and the scale that turns it into units.
 
-Memory of a key is its feature statistics, then the recurrent state of the net.
+Memory of a key is its feature statistics, those of signals if the version
+reads any, then the recurrent state of the net.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ from model_store.errors import SpecMismatch
 from model_store.features import FeatureState, features, observe
 from model_store.onnx_graph import GraphShape
 from model_store.onnx_step import OnnxStep
+from model_store.signal_features import signal_floats, signal_inputs
 from model_store.spec import FeatureSpec, ModelSpec
 from replenishment.arrays import Float32s
 from replenishment.forecaster import ClosedBucket, Forecast
@@ -24,7 +26,8 @@ class Learned:
     def __init__(self, version: str, spec: ModelSpec, net: OnnxStep) -> None:
         self._features = _matching_features(version, spec, net.shape)
         self._net = net
-        self._statistics = FeatureState.width(self._features)
+        self._demand_floats = FeatureState.width(self._features)
+        self._statistics = self._demand_floats + signal_floats(self._features)
         self.version = version
         self.grid = spec.grid
         self.context_buckets = spec.context_buckets
@@ -36,7 +39,12 @@ class Learned:
         statistics = np.array(memory[:, :split], dtype=np.float32, order="F")
         state = FeatureState.view(self._features, statistics)
         observe(self._features, state, closed)
-        quantiles, recurrent = self._net.run(features(self._features, state, closed), memory[:, split:])
+        inputs = features(self._features, state, closed)
+        if self._features.signals:
+            signals = np.array(statistics[:, self._demand_floats :], order="C")
+            inputs = np.concatenate([inputs, signal_inputs(self._features, signals, closed)], axis=1)
+            statistics[:, self._demand_floats :] = signals
+        quantiles, recurrent = self._net.run(inputs, memory[:, split:])
         quantiles *= state.scale[:, None, None]
         advanced = np.empty(memory.shape, dtype=np.float32)
         advanced[:, :split], advanced[:, split:] = statistics, recurrent

@@ -5,7 +5,7 @@ key that it left out has demand and no forecast, and is counted as missing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -151,10 +151,9 @@ def _from(history: DemandHistory, first: int) -> DemandHistory:
     def padded(values: Float32s, outside: float) -> Float32s:
         return np.pad(values, ((0, 0), (before, 0)), constant_values=outside)
 
-    return DemandHistory(
-        width=history.width,
+    return replace(
+        history,
         first_bucket=first,
-        keys=history.keys,
         demand_units=padded(history.demand_units, 0),
         order_lines=padded(history.order_lines, 0),
         available_ratio=padded(history.available_ratio, 1),

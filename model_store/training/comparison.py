@@ -13,6 +13,7 @@ import numpy as np
 from model_store.artifact import Artifact
 from model_store.errors import ModelStoreError
 from model_store.training.backtest import Backtest
+from model_store.training.cold_start import with_priors
 from model_store.training.errors import UnusableHistory
 from model_store.training.evaluate import Origins, lead_forecasts
 from model_store.training.history import DemandHistory
@@ -154,7 +155,8 @@ def _fitted_once(
 ) -> Rolled:
     begun = clock()
     learnt = seen.until(origins.columns[0])
-    forecaster = trainer(learnt, plan, reporter, clock, float("inf")).draft.forecaster()
+    trained = with_priors(trainer(learnt, plan, reporter, clock, float("inf")), learnt)
+    forecaster = trained.draft.forecaster()
     fit_seconds, stage = clock() - begun, reporter.stage(f"evaluating {plan.kind}")
     return _rolled(forecaster, seen, origins, stage=stage, clock=clock, fit_seconds=fit_seconds)
 

@@ -6,14 +6,16 @@ held once; targets are differences of running sums, made when a batch is drawn.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 from typing import Self
 
 import numpy as np
 
 from model_store.features import FeatureState, calendar, features, fresh_memory, observe
-from model_store.spec import FeatureSpec, buckets_per_day
+from model_store.signal_features import signal_floats, signal_inputs
+from model_store.spec import FeatureSpec, buckets_per_day, default_features
 from model_store.training.history import DemandHistory
 from replenishment.arrays import Float32s, Float64s, Int64s
 from replenishment.quantiles import QuantileGrid
@@ -46,6 +48,15 @@ class Standardisation:
         inverse = np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1)), 0)
         return cls(mean.astype(np.float32), inverse.astype(np.float32))
 
+    def part(self, columns: slice) -> Self:
+        """Return that of some columns."""
+        return type(self)(self.mean[columns], self.inverse_deviation[columns])
+
+    def joined(self, other: Self) -> Self:
+        """Return that of these columns and then others."""
+        both = ((self.mean, other.mean), (self.inverse_deviation, other.inverse_deviation))
+        return type(self)(*(np.concatenate(one) for one in both))
+
     def applied(self, inputs: Float32s) -> Float32s:
         """Return inputs (..., F) standardised and clipped, as the exported graph does."""
         standard = (inputs - self.mean) * self.inverse_deviation
@@ -58,7 +69,7 @@ class Batch:
 
     Attributes:
         own: Standardised inputs of own demand, (B, L, O).
-        calendar: Standardised calendar inputs, (B, L, C).
+        calendar: Standardised calendar inputs and signals, (B, L, C + S).
         targets: Demand summed over each horizon / (scale * horizon), (B, L, H).
         weights: Weight of each target in the loss, 0 where there is none, (B, L, H).
     """
@@ -79,6 +90,7 @@ class Sequences:
         standardisation: Of all inputs, own first.
         own: Standardised inputs of own demand, 0 before birth, (K, T, O).
         calendar: Standardised calendar inputs, (T, C).
+        signals: Standardised signals, (K, T, S); S is 0 without plans.
         scale: Units per bucket that demand is measured in, (K, T).
         units_before: Units before each bucket, (K, T + 1).
         missing_before: Buckets without knowledge before each bucket, (K, T + 1).
@@ -89,6 +101,7 @@ class Sequences:
     standardisation: Standardisation
     own: Float32s
     calendar: Float32s
+    signals: Float32s
     scale: Float32s
     units_before: Float64s
     missing_before: Int64s
@@ -152,24 +165,23 @@ class Sequences:
             ]
         )
         weights = np.sqrt(scale)[:, :, None] * (settled[:, :, None] & (ends <= last) & ~missing)
-        return Batch(self.own[row, inside], self.calendar[inside], targets.astype(np.float32), weights)
+        around = np.concatenate([self.calendar[inside], self.signals[row, inside]], axis=2)
+        return Batch(self.own[row, inside], around, targets.astype(np.float32), weights)
 
 
 def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, seed: int) -> Sequences:
     """Return the sequences of a history; of too many keys a sample is drawn with ``seed``."""
-    most = max(1, MOST_INPUT_BYTES // (4 * spec.demand_inputs * history.buckets))
+    most = max(1, MOST_INPUT_BYTES // (4 * (spec.demand_inputs + spec.signal_inputs) * history.buckets))
     if len(history.keys) > most:
         chosen = np.random.default_rng(seed).choice(len(history.keys), most, replace=False)
         history = history.of_rows(np.sort(chosen))
     raw = inputs_of(history, spec)
     own, days = raw.own, raw.calendar
-    standardisation = _standardised(history, spec, own, days)
-    parts = (slice(spec.demand_inputs), slice(spec.demand_inputs, None))
-    own_part, calendar_part = (
-        Standardisation(standardisation.mean[part], standardisation.inverse_deviation[part]) for part in parts
-    )
-    for block in own:
-        block[:] = own_part.applied(block)
+    standardisation = _standardised(history, spec, own, days).joined(signal_standardisation(spec, raw.signals))
+    ends = np.cumsum([0, spec.demand_inputs, spec.calendar_inputs, spec.signal_inputs])
+    own_part, calendar_part, signal_part = (standardisation.part(slice(*part)) for part in pairwise(ends.tolist()))
+    for block, signals in zip(own, raw.signals, strict=True):
+        block[:], signals[:] = own_part.applied(block), signal_part.applied(signals)
     unborn = np.arange(history.buckets) < history.born[:, None]
     own[unborn] = 0
     return Sequences(
@@ -178,10 +190,17 @@ def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, see
         standardisation=standardisation,
         own=own,
         calendar=calendar_part.applied(days),
+        signals=raw.signals,
         scale=raw.scale,
         units_before=_running(history.demand_units),
         missing_before=_running(history.available_ratio == 0).astype(np.int64),
     )
+
+
+def features_of(history: DemandHistory, grid: QuantileGrid, chosen: FeatureSpec | None = None) -> FeatureSpec:
+    """Return the features of a version: those chosen or the default ones, and the plans that the history has."""
+    spec = chosen or default_features(history.width, closed_weekdays(history))
+    return replace(spec, signals=history.plans.spec(grid, history.width)) if history.plans else spec
 
 
 def closed_weekdays(history: DemandHistory) -> tuple[int, ...]:
@@ -201,43 +220,61 @@ def closed_weekdays(history: DemandHistory) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Raw inputs of K keys over T buckets: own demand (K, T, O), calendar (T, C), and scale (K, T)."""
+    """Raw inputs of K keys over T buckets: own demand (K, T, O), calendar (T, C), signals (K, T, S), scale (K, T)."""
 
+    spec: FeatureSpec
     own: Float32s
     calendar: Float32s
+    signals: Float32s
     scale: Float32s
 
     def at(self, rows: Int64s, columns: Int64s) -> Float32s:
         """Return the inputs (N, F) of keys at columns, own demand first."""
-        return np.concatenate([self.own[rows, columns], self.calendar[columns]], axis=1)
+        parts = (self.own[rows, columns], self.calendar[columns], self.signals[rows, columns])
+        return np.concatenate(parts, axis=1)
+
+    def over(self, rows: Int64s, columns: Int64s, lead: int) -> Float32s:
+        """Return the inputs (N, F') for a sum over a lead: plans ahead are summed over it, one input for each channel.
+
+        Horizons are every bucket up to the longest lead.
+        """
+        inputs = self.at(rows, columns)
+        if not self.spec.ahead_inputs or not self.spec.signals:
+            return inputs
+        ahead = inputs[:, -self.spec.ahead_inputs :].reshape(len(rows), -1, len(self.spec.signals.known_ahead))
+        return np.concatenate([inputs[:, : -self.spec.ahead_inputs], ahead[:, :lead].sum(axis=1)], axis=1)
 
 
 def inputs_of(history: DemandHistory, spec: FeatureSpec) -> Inputs:
     """Return what a net would read in every bucket of a history, before it is standardised."""
-    own, scale = _stepped(history, spec)
+    own, signals, scale = _stepped(history, spec)
     days = np.stack([calendar(spec, history.first_bucket + column) for column in range(history.buckets)])
-    return Inputs(own, days, scale)
+    return Inputs(spec, own, days, signals, scale)
 
 
-def _stepped(history: DemandHistory, spec: FeatureSpec) -> tuple[Float32s, Float32s]:
-    """Raw own inputs (K, T, O) and scale (K, T), stepped from birth with the serving code."""
+def _stepped(history: DemandHistory, spec: FeatureSpec) -> tuple[Float32s, Float32s, Float32s]:
+    """Raw own inputs (K, T, O), signals (K, T, S) and scale (K, T), stepped from birth with the serving code."""
     shape = (len(history.keys), history.buckets)
     own = np.zeros((*shape, spec.demand_inputs), dtype=np.float32)
     scale = np.ones(shape, dtype=np.float32)
+    signals = np.zeros((*shape, spec.signal_inputs), dtype=np.float32)
     memory = fresh_memory(spec, len(history.keys))
+    means = np.zeros((len(history.keys), signal_floats(spec)), dtype=np.float32)
     for column in range(history.buckets):
         closed = history.closed(column)
         born = len(closed.demand_units)
         state = FeatureState.view(spec, memory[:born])
         observe(spec, state, closed)
         own[:born, column] = features(spec, state, closed)[:, : spec.demand_inputs]
+        if spec.signals:
+            signals[:born, column] = signal_inputs(spec, means[:born], closed)
         scale[:born, column] = state.scale
-    return own, scale
+    return own, signals, scale
 
 
 def _standardised(history: DemandHistory, spec: FeatureSpec, own: Float32s, days: Float32s) -> Standardisation:
-    """Standardisation over all buckets since birth; calendar inputs weigh each bucket by its keys."""
-    total, squares = np.zeros(spec.inputs), np.zeros(spec.inputs)
+    """Standardisation of demand and calendar over all buckets since birth; the calendar weighs a bucket by its keys."""
+    total, squares = np.zeros((2, spec.demand_inputs + spec.calendar_inputs))
     for column in range(history.buckets):
         born = history.born_by(column)
         inputs = own[:born, column].astype(np.float64)
@@ -246,6 +283,23 @@ def _standardised(history: DemandHistory, spec: FeatureSpec, own: Float32s, days
         total[spec.demand_inputs :] += born * days[column]
         squares[spec.demand_inputs :] += born * np.square(days[column])
     return Standardisation.of(total, squares, float((history.buckets - history.born).sum()))
+
+
+def signal_standardisation(spec: FeatureSpec, signals: Float32s) -> Standardisation:
+    """Return that of signals (K, T, S): 0, which is as usual, stays 0, and the rest is divided by its root mean square.
+
+    A channel has one deviation at all horizons, since they share the weights that read it. One that never was
+    anything but usual is not read.
+    """
+    squares = np.square(signals, dtype=np.float64).sum(axis=(0, 1))
+    counts = np.count_nonzero(signals, axis=(0, 1)).astype(np.float64)
+    if spec.signals:
+        channels, first = len(spec.signals.known_ahead), spec.signal_inputs - spec.ahead_inputs
+        for sums in (squares, counts):
+            by_horizon = sums[first:].reshape(-1, channels)
+            by_horizon[:] = by_horizon.sum(axis=0)
+    inverse = np.sqrt(counts / np.where(squares > 0, squares, 1)) * (squares > 0)
+    return Standardisation(np.zeros(len(inverse), dtype=np.float32), inverse.astype(np.float32))
 
 
 def _running(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Float64s:

@@ -113,9 +113,14 @@ def written_net(writer: GraphWriter, member: Member, state: str, spec: FeatureSp
     read = writer.add("Relu", [writer.dense(own, arrays, "own")])
     core = {"lstm": _lstm, "cnn": _cnn, "mlp": _mlp}[net.core]
     remembered, states = core(writer, net, arrays, read, state)
-    around = writer.add("Relu", [writer.dense(inputs, arrays, "skip")])
+    passed = writer.columns(inputs, 0, spec.inputs - spec.ahead_inputs) if spec.ahead_inputs else inputs
+    around = writer.add("Relu", [writer.dense(passed, arrays, "skip")])
     mixed = writer.add("Relu", [writer.dense(writer.concat([remembered, around]), arrays, "mix")])
-    return Written(_head(writer, writer.dense(mixed, arrays, "head"), grid), states)
+    factors = None
+    if spec.ahead_inputs:
+        ahead = writer.columns(inputs, spec.inputs - spec.ahead_inputs, spec.inputs)
+        factors = _factors(writer, arrays, ahead, mixed, len(grid.horizons_buckets))
+    return Written(_head(writer, writer.dense(mixed, arrays, "head"), grid, factors), states)
 
 
 def _standardised(writer: GraphWriter, standardisation: Standardisation) -> str:
@@ -164,12 +169,32 @@ def _mlp(writer: GraphWriter, net: Net, arrays: NetArrays, read: str, state: str
     return read, [writer.add("Mul", [state, writer.constant(np.zeros(1, dtype=np.float32))])]
 
 
-def _head(writer: GraphWriter, head: str, grid: QuantileGrid) -> str:
-    shape = np.array([0, len(grid.horizons_buckets), len(grid.levels)], dtype=np.int64)
-    head = writer.add("Reshape", [head, writer.constant(shape)])
+def _factors(writer: GraphWriter, arrays: NetArrays, ahead: str, mixed: str, horizons: int) -> str:
+    """What `decoder` makes of the inputs ahead (B, H * C): the same weights at every horizon."""
+    channels, units = arrays["decoder_ahead_kernel"].shape
+
+    def reshaped(value: str, *sizes: int) -> str:
+        return writer.add("Reshape", [value, writer.constant(np.array([0, *sizes], dtype=np.int64))])
+
+    kernels = {name: writer.constant(arrays[f"decoder_{name}_kernel"]) for name in ("ahead", "out")}
+    read = writer.add("MatMul", [reshaped(ahead, horizons, channels), kernels["ahead"]])
+    context = reshaped(writer.dense(mixed, arrays, "decoder_context"), 1, units)
+    hidden = writer.add("Relu", [writer.add("Add", [read, context])])
+    bias = writer.constant(arrays["decoder_out_bias"])
+    return _softplus(writer, writer.add("Add", [writer.add("MatMul", [hidden, kernels["out"]]), bias]))
+
+
+def _softplus(writer: GraphWriter, value: str) -> str:
     # softplus(x) = max(x, 0) - log(sigmoid(|x|)): in ONNX Runtime a quarter of the operator Softplus's time.
-    size = writer.add("Log", [writer.add("Sigmoid", [writer.add("Abs", [head])])])
-    increments = writer.add("Sub", [writer.add("Relu", [head]), size])
+    size = writer.add("Log", [writer.add("Sigmoid", [writer.add("Abs", [value])])])
+    return writer.add("Sub", [writer.add("Relu", [value]), size])
+
+
+def _head(writer: GraphWriter, head: str, grid: QuantileGrid, factors: str | None) -> str:
+    shape = np.array([0, len(grid.horizons_buckets), len(grid.levels)], dtype=np.int64)
+    increments = _softplus(writer, writer.add("Reshape", [head, writer.constant(shape)]))
+    if factors is not None:
+        increments = writer.add("Mul", [increments, factors])
     # Running sums of what is not negative never fall, to the last bit; a matrix product may.
     over_horizons = writer.add("CumSum", [increments, writer.constant(np.array(1))])
     return writer.add("CumSum", [over_horizons, writer.constant(np.array(2))])

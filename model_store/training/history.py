@@ -11,7 +11,8 @@ from typing import Self
 import numpy as np
 
 from model_store.training.errors import UnusableHistory
-from replenishment.arrays import Bools, Float32s, Int64s
+from model_store.training.plans import Plans
+from replenishment.arrays import Bools, Float32s, Int64s, Names
 from replenishment.buckets import BucketWidth
 from replenishment.forecaster import ClosedBucket
 
@@ -31,6 +32,8 @@ class DemandHistory:
         order_lines: Lines placed per bucket, (K, T).
         available_ratio: Share of the bucket in which the key could be sold, 0 where nothing is known, (K, T).
         born: Column of each key's first bucket, rising, (K,).
+        plans: What is planned or measured beside demand, None if nothing is.
+        categories: The catalog's category of each key, empty where it names none, (K,); None without a catalog.
 
     Raises:
         ValueError: If shapes differ, births do not rise, or demand is negative or no number.
@@ -43,6 +46,8 @@ class DemandHistory:
     order_lines: Float32s
     available_ratio: Float32s
     born: Int64s
+    plans: Plans | None = None
+    categories: Names | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.keys), self.demand_units.shape[1])
@@ -74,13 +79,15 @@ class DemandHistory:
 
     def closed(self, column: int) -> ClosedBucket:
         """Return one bucket of all keys born by then, as a forecaster is shown it."""
-        rows = slice(self.born_by(column))
+        rows, bucket = slice(self.born_by(column)), self.first_bucket + column
         return ClosedBucket(
-            bucket=self.first_bucket + column,
+            bucket=bucket,
             demand_units=self.demand_units[rows, column],
             order_lines=self.order_lines[rows, column],
             available_ratio=self.available_ratio[rows, column],
             age_buckets=(column - self.born[rows]).astype(np.int32),
+            known_ahead=self.plans.at(bucket, self.born_by(column)) if self.plans else None,
+            categories=None if self.categories is None else self.categories[rows],
         )
 
     def until(self, column: int) -> Self:
@@ -102,6 +109,8 @@ class DemandHistory:
             order_lines=self.order_lines[taken, :columns],
             available_ratio=self.available_ratio[taken, :columns],
             born=self.born[taken],
+            plans=self.plans.of_rows(rows, len(self.keys)) if self.plans else None,
+            categories=None if self.categories is None else self.categories[taken],
         )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from model_store.artifact import Draft
 from model_store.kinds.table import STEP_GRAPH
-from model_store.spec import FeatureSpec, ModelSpec, default_features
-from model_store.training.dataset import Sequences, closed_weekdays, sequences
+from model_store.spec import FeatureSpec, ModelSpec
+from model_store.training.dataset import Sequences, features_of, sequences
 from model_store.training.export import net_graph, parity
 from model_store.training.fit import Fitted, Schedule, fit
 from model_store.training.graph_writer import Member
@@ -47,7 +47,7 @@ def fitted(
         TrainingFailed: If a run diverged or the exported graph is not the nets.
     """
     begun = clock()
-    features = plan.features or default_features(learnt.width, closed_weekdays(learnt))
+    features = features_of(learnt, plan.wanted_grid, plan.features)
     reporter.stage("features")
     made = sequences(learnt, features, plan.wanted_grid, plan.seed)
     steps = plan.epochs * made.batches_per_epoch

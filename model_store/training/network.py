@@ -20,6 +20,7 @@ from typing import Self
 import numpy as np
 
 from model_store.spec import FeatureSpec
+from model_store.training import decoder
 from model_store.training.backend import keras
 from model_store.training.nets import PRESETS, Net
 from replenishment.arrays import Float32s, Float64s
@@ -77,20 +78,25 @@ class StepWeights:
 
 
 def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> keras.Model:
-    """Return the net: standardised inputs (B, L, O) and (B, L, C) to quantiles (B, L, H, Q) in units of scale."""
+    """Return the net: standardised inputs (B, L, O) and (B, L, F - O) to quantiles (B, L, H, Q) in units of scale."""
     horizons, levels = len(grid.horizons_buckets), len(grid.levels)
     own = keras.Input((None, spec.demand_inputs), name="own")
-    calendar = keras.Input((None, spec.calendar_inputs), name="calendar")
+    calendar = keras.Input((None, spec.inputs - spec.demand_inputs), name="calendar")
     # Made first: Keras draws the seeds of weights in the order in which layers are made, and versions are repeatable.
     core = [_layer(net, place) for place in range(len(net.widths))]
     remembered = layers.Dense(net.own_units, activation="relu", name=OWN)(own)
     for place, layer in enumerate(core):
         remembered = _added(net, place, remembered, layer(remembered))
-    around = layers.Dense(net.dense_units, activation="relu", name=SKIP)(layers.Concatenate()([own, calendar]))
+    passed = calendar[..., : spec.inputs - spec.demand_inputs - spec.ahead_inputs] if spec.ahead_inputs else calendar
+    around = layers.Dense(net.dense_units, activation="relu", name=SKIP)(layers.Concatenate()([own, passed]))
     mixed = layers.Dense(net.dense_units, activation="relu", name=MIX)(layers.Concatenate()([remembered, around]))
     bias = keras.initializers.Constant(_head_bias(grid))
     increments = ops.softplus(layers.Dense(horizons * levels, bias_initializer=bias, name=HEAD)(mixed))
-    over_levels = ops.matmul(layers.Reshape((-1, horizons, levels))(increments), _adding_up(levels).T)
+    surface = layers.Reshape((-1, horizons, levels))(increments)
+    if spec.ahead_inputs:
+        ahead = layers.Reshape((-1, horizons, spec.ahead_inputs // horizons))(calendar[..., -spec.ahead_inputs :])
+        surface *= decoder.factors(ahead, mixed, levels)
+    over_levels = ops.matmul(surface, _adding_up(levels).T)
     return keras.Model([own, calendar], ops.matmul(_adding_up(horizons), over_levels))
 
 

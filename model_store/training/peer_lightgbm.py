@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from model_store.errors import ModelStoreError
-from model_store.spec import default_features
 from model_store.training.comparison import Effort, Rolled
-from model_store.training.dataset import SETTLING_BUCKETS, Inputs, closed_weekdays, inputs_of
+from model_store.training.dataset import SETTLING_BUCKETS, Inputs, features_of, inputs_of
 from model_store.training.evaluate import Origins
 from model_store.training.history import DemandHistory
 from model_store.training.plan import Clock
@@ -22,7 +21,7 @@ from model_store.training.progress import Reporter, Stage
 from model_store.training.scoring import TABLE_LEVELS, LeadForecasts
 from model_store.training.sufficiency import require_sold
 from replenishment.arrays import Float32s, Float64s, Int64s
-from replenishment.quantiles import ProtectionDemand
+from replenishment.quantiles import ProtectionDemand, QuantileGrid
 
 NAME = "lightgbm"
 PEERS = {NAME: True, "lightgbm_plain": False}
@@ -73,7 +72,7 @@ class LightgbmPeer:
         first = origins.columns[0]
         learnt = seen.until(first)
         require_sold(learnt)
-        spec = default_features(seen.width, closed_weekdays(learnt))
+        spec = features_of(learnt, QuantileGrid(tuple(range(1, origins.leads[-1] + 1)), TABLE_LEVELS))
         reporter.stage("features")
         inputs = inputs_of(seen.until(origins.columns[-1]), spec)
         stage = reporter.stage(f"fitting {NAME}")
@@ -95,7 +94,7 @@ class LightgbmPeer:
         scale = inputs.scale[key, column]
         target = (before[key, column + lead + 1] - before[key, column + 1]) / (scale * lead)
         weights = np.sqrt(scale) if self.weighs else None
-        shown = lightgbm.Dataset(inputs.at(key, column), target, weight=weights, free_raw_data=False)
+        shown = lightgbm.Dataset(inputs.over(key, column, lead), target, weight=weights, free_raw_data=False)
         models = []
         for place, level in enumerate(TABLE_LEVELS):
             options = PARAMETERS | {"alpha": level, "seed": self.seed}
@@ -146,8 +145,8 @@ def _forecasts(models: dict[int, list[Any]], inputs: Inputs, seen: DemandHistory
     for place, origin in enumerate(origins.columns):
         key = np.arange(seen.born_by(origin - 1))
         column = np.full(len(key), origin - 1)
-        shown = inputs.at(key, column)
         for lead_place, (lead, fitted) in enumerate(models.items()):
+            shown = inputs.over(key, column, lead)
             units = _units(fitted, shown, inputs.scale[key, column] * lead)
             quantiles[key, place, lead_place] = units
             mean[key, place, lead_place] = ProtectionDemand(TABLE_LEVELS, units).mean()

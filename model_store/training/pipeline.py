@@ -14,6 +14,7 @@ from model_store.artifact import Artifact
 from model_store.errors import ModelStoreError
 from model_store.kinds.moving_average import fallback
 from model_store.starter import starter_directory
+from model_store.training.cold_start import with_priors
 from model_store.training.evaluate import Origins, Scores, held_out, lead_forecasts, rows_of
 from model_store.training.gate import Verdict, verdict
 from model_store.training.history import DemandHistory
@@ -98,7 +99,8 @@ def train(
     made, slowest_seconds = _forecasts(incumbents, history, origins, reporter, clock)
     # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.
     fit_by = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds
-    trained = trainer(history.until(origins.columns[0]), plan, reporter, clock, fit_by)
+    learnt = history.until(origins.columns[0])
+    trained = with_priors(trainer(learnt, plan, reporter, clock, fit_by), learnt)
     drafted, _ = _forecasts([trained.draft.forecaster()], history, origins, reporter, clock)
     challenger = scores_of(actuals, drafted["draft"], origins.leads, actuals.top)
     scores = {name: scores_of(actuals, one, origins.leads, actuals.top) for name, one in made.items()}

@@ -39,12 +39,15 @@ _DERIVED = (
     "textbook_reorder_units",
     "textbook_order_up_to_units",
 )
+YOUNG_BUCKETS = 14
+"""A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
 _TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
 
 
 class KeyFacts(NamedTuple):
     """What is known of one key when it is reviewed, but for its stock; names as in the rows.
 
+    ``age_buckets`` counts closed buckets since its first line;
     ``expected_units`` and ``quantile_units`` are of the protection interval.
     """
 
@@ -69,6 +72,7 @@ class KeyFacts(NamedTuple):
     pack_units: int
     maximum_units: int
     supplier: bytes
+    age_buckets: int
     expected_units: float
     quantile_units: float
 
@@ -125,6 +129,7 @@ def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
     columns = [
         *(derived[name].tolist() for name in _DERIVED),
         *(terms[name].tolist() for name in _TERMS),
+        (derived["stepped_bucket"] - state.window["born_bucket"][rows] + 1).tolist(),
         demand.mean().tolist(),
         demand.quantile(derived["service_level"]).tolist(),
     ]
@@ -184,6 +189,7 @@ def evidence_of(
         cap_units=quantity.cap_units,
         textbook_units=facts.textbook_units(position.units, limits, plan.max_request_ratio),
         stock_assumed=position.is_assumed,
+        cold_start=facts.age_buckets < YOUNG_BUCKETS,
         model_rung=rung,
         positions=positions,
     )

@@ -101,4 +101,5 @@ def _observed(state: PartitionState, bucket: int, rows: Int64s) -> ClosedBucket:
         order_lines=window["lines"][rows, column].astype(np.float32),
         available_ratio=ratio_of(window["short_steps"][rows, column]).astype(np.float32),
         age_buckets=(bucket - window["born_bucket"][rows]).astype(np.int32),
+        categories=state.terms["category"][rows],
     )

@@ -144,4 +144,12 @@ def _origin(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     return (
         f"Forecast by {request['model_version']} ({evidence['model_rung']}) with demand known up to"
         f" {minute(evidence['forecast_origin'])}; decided at offsets {positions} of the partition."
+        f"{_newness(evidence)}"
     )
+
+
+def _newness(evidence: Mapping[str, Any]) -> str:
+    """Say that the SKU was new; requests from before there was the flag do not tell."""
+    if not evidence.get("cold_start"):
+        return ""
+    return " The SKU is new: where the version knows its category, the forecast leans on what others of it sold."

@@ -51,6 +51,7 @@ EVIDENCE = Evidence(
     cap_units=120,
     textbook_units=18,
     stock_assumed=True,
+    cold_start=False,
     model_rung="champion",
     positions={"orders": 42, "inventory": 7},
 )
@@ -87,8 +88,8 @@ RESTOCK_VALUE = (
     b'"order_up_to_level":30,"protection_buckets":8,"cover_buckets":7,"bucket_seconds":86400,"lead_time_days":7.0,'
     b'"forecast_origin":"2026-01-01T00:00:00.000Z","expected_units":6.125,"quantile_units":8.5,"reorder_units":8.5,'
     b'"order_up_to_units":29.25,"raw_units":24,"order_quantity_units":null,"minimum_units":null,"pack_units":6,'
-    b'"maximum_units":600,"cap_units":120,"textbook_units":18,"stock_assumed":true,"model_rung":"champion",'
-    b'"positions":{"inventory":7,"orders":42}}}'
+    b'"maximum_units":600,"cap_units":120,"textbook_units":18,"stock_assumed":true,"cold_start":false,'
+    b'"model_rung":"champion","positions":{"inventory":7,"orders":42}}}'
 )
 DEMAND_VALUE = (
     b'{"schema":1,"partition":2,"bucket_start":"2026-01-01T00:00:00.000Z","bucket_seconds":86400,"kind":"closed",'

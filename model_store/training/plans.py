@@ -1,0 +1,98 @@
+"""Plans and measurements of stock keys, cut into buckets: what was known of which bucket, and from when until when.
+
+A plan that becomes known, is revised or withdrawn later is not seen earlier:
+each cell has the first and the last origin that knows it. Rows of files are
+read in `signals_file`.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from model_store.signal_spec import FLAGS, SignalSpec
+from replenishment.arrays import Float32s, Int64s
+from replenishment.buckets import BucketWidth
+from replenishment.forecaster import KnownAhead
+from replenishment.quantiles import QuantileGrid
+
+ALWAYS, FOREVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """N cells, one for each plan and bucket it touches, sorted by bucket.
+
+    Attributes:
+        known_ahead: Channels that are planned; the leading ones of the values.
+        known_after: Channels that are measured.
+        reach_buckets: A: how many buckets ahead are shown.
+        rows: Row of the key, (N,).
+        buckets: Absolute index, rising, (N,).
+        known_from: First bucket at whose end it is known, (N,).
+        known_until: First bucket at whose end it no longer holds, (N,).
+        shares: Share of the bucket that the plan covers, above 0 to 1, (N,).
+        values: Of each channel, NaN where the plan says nothing, (N, C).
+    """
+
+    known_ahead: tuple[str, ...]
+    known_after: tuple[str, ...]
+    reach_buckets: int
+    rows: Int64s
+    buckets: Int64s
+    known_from: Int64s
+    known_until: Int64s
+    shares: Float32s
+    values: Float32s
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All channels."""
+        return self.known_ahead + self.known_after
+
+    def at(self, bucket: int, keys: int) -> KnownAhead:
+        """Return what is known of the first so many keys when a bucket has closed, of it and of those ahead.
+
+        Of a strength the parts of a bucket add up, to 1 at most; of any other channel it is the mean over the
+        covered part. Of what is measured nothing is known ahead.
+        """
+        cells = slice(*np.searchsorted(self.buckets, [bucket, bucket + self.reach_buckets + 1]).tolist())
+        holds = (self.known_from[cells] <= bucket) & (bucket < self.known_until[cells]) & (self.rows[cells] < keys)
+        rows, ahead = self.rows[cells][holds], self.buckets[cells][holds] - bucket
+        shares, values = self.shares[cells][holds], self.values[cells][holds]
+        shape = (keys, 1 + self.reach_buckets)
+        shown = np.full((*shape, len(self.names)), np.nan, dtype=np.float32)
+        place = rows * shape[1] + ahead
+        for channel, name in enumerate(self.names):
+            told = np.isfinite(values[:, channel])
+            at, share = place[told], shares[told]
+            size = shape[0] * shape[1]
+            total = np.bincount(at, share * values[told, channel], size).reshape(shape)
+            if name in FLAGS:
+                shown[:, :, channel] = np.minimum(total, 1)
+                continue
+            covered = np.bincount(at, share, size).reshape(shape)
+            np.divide(total, covered, out=shown[:, :, channel], where=covered > 0, casting="unsafe")
+        shown[:, 1:, len(self.known_ahead) :] = np.nan
+        return KnownAhead(self.names, shown)
+
+    def spec(self, grid: QuantileGrid, width: BucketWidth) -> SignalSpec:
+        """Return what a version of a grid and bucket width reads of them."""
+        return SignalSpec(self.known_ahead, self.known_after, grid.horizons_buckets, width.seconds)
+
+    def of_rows(self, rows: Int64s, keys: int) -> Self:
+        """Return the plans of some of so many keys, in the order of ``rows``."""
+        place = np.full(keys, -1)
+        place[rows] = np.arange(len(rows))
+        kept = place[self.rows] >= 0
+        return type(self)(
+            self.known_ahead,
+            self.known_after,
+            self.reach_buckets,
+            place[self.rows[kept]],
+            self.buckets[kept],
+            self.known_from[kept],
+            self.known_until[kept],
+            self.shares[kept],
+            self.values[kept],
+        )
