@@ -18,7 +18,7 @@ import numpy as np
 from model_store import self_test
 from model_store.errors import ArtifactCorrupt, PublishRefused, SpecMismatch
 from model_store.files import read_directory, sync_directory, write_durably
-from model_store.kinds.table import KINDS
+from model_store.kinds.table import FILES, KINDS, kind_of
 from model_store.onnx_graph import LARGEST_GRAPH_BYTES
 from model_store.self_test import SelfTest
 from model_store.spec import ModelSpec
@@ -98,7 +98,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         _require_sound(self)
-        if self.spec.kind not in KINDS or set(self.files) != KINDS[self.spec.kind].files:
+        if kind_of(self.spec.kind, self.files) is None:
             raise ValueError(f"kind {self.spec.kind} with files {sorted(self.files)} is not one of {sorted(KINDS)}")
 
     def forecaster(self) -> Forecaster:
@@ -107,7 +107,7 @@ class Draft:
         Raises:
             ModelStoreError: If its graph is unsafe or does not fit the spec.
         """
-        return KINDS[self.spec.kind].build("draft", self.spec, self.files)
+        return _built("draft", self.spec, self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,8 @@ class Artifact:
             ArtifactCorrupt: If the graph is unsafe or the self-test fails.
             SpecMismatch: If the graph does not fit the spec.
         """
-        built = KINDS[self.manifest.spec.kind].build(self.version, self.manifest.spec, self.files)
+        own = {name: raw for name, raw in self.files.items() if name != SELF_TEST}
+        built = _built(self.version, self.manifest.spec, own)
         self_test.check(built, _decoded(self.files[SELF_TEST], SelfTest, SELF_TEST))
         return built
 
@@ -195,10 +196,10 @@ def read(directory: Path, *, packaged: bool = False) -> Artifact:
         SpecMismatch: If the manifest is of a schema or kind that this program does not know.
     """
     limits = dict.fromkeys((MANIFEST, SELF_TEST), _LARGEST_JSON_BYTES)
-    limits |= {name: LARGEST_GRAPH_BYTES for kind in KINDS.values() for name in kind.files}
+    limits |= dict.fromkeys(FILES, LARGEST_GRAPH_BYTES)
     files = read_directory(directory, limits, packaged=packaged)
     manifest = _parsed_manifest(files.pop(MANIFEST, b""), directory)
-    if set(files) != KINDS[manifest.spec.kind].files | {SELF_TEST} or set(files) != set(manifest.files):
+    if kind_of(manifest.spec.kind, set(files) - {SELF_TEST}) is None or set(files) != set(manifest.files):
         raise _changed(directory, f"holds {sorted(files)}, its manifest lists {sorted(manifest.files)}")
     for name, raw in files.items():
         found, listed = FileDigest.of(raw), manifest.files[name]
@@ -214,6 +215,13 @@ def read(directory: Path, *, packaged: bool = False) -> Artifact:
 def load(directory: Path, *, packaged: bool = False) -> Forecaster:
     """Read, verify, build and self-test a version; see `read` and `Artifact.forecaster` for what it raises."""
     return read(directory, packaged=packaged).forecaster()
+
+
+def _built(version: str, spec: ModelSpec, files: Mapping[str, bytes]) -> Forecaster:
+    kind = kind_of(spec.kind, files)
+    if kind is None:
+        raise SpecMismatch(f"version {version} of kind {spec.kind} has files {sorted(files)}; publish it again")
+    return kind.build(version, spec, files)
 
 
 def _require_sound(described: Manifest | Draft) -> None:
@@ -235,8 +243,9 @@ def _parsed_manifest(raw: bytes, directory: Path) -> Manifest:
     manifest = _decoded(raw, Manifest, directory / MANIFEST)
     if _written(manifest) != raw:
         raise _changed(directory / MANIFEST, "was edited or has fields that are not understood")
-    if manifest.spec.kind not in KINDS:
-        raise SpecMismatch(f"{directory} is of kind {manifest.spec.kind}, this program knows {', '.join(KINDS)}")
+    kind = manifest.spec.kind
+    if kind not in KINDS and kind_of(kind, set(manifest.files) - {SELF_TEST}) is None:
+        raise SpecMismatch(f"{directory} is of kind {kind}, this program knows {', '.join(KINDS)}")
     return manifest
 
 
