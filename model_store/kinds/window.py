@@ -10,7 +10,7 @@ import numpy as np
 from model_store.errors import SpecMismatch
 from model_store.onnx_block import OnnxBlock
 from model_store.spec import ModelSpec
-from replenishment.arrays import Float32s
+from replenishment.arrays import Bools, Float32s
 from replenishment.forecaster import ClosedBucket, Forecast
 
 LOWEST_SCALE_UNITS = 1 / 14
@@ -55,15 +55,17 @@ class Window:
         advanced[:, -1] = np.where(closed.available_ratio > 0, closed.demand_units + 1, 0)
         is_observed = advanced > 0
         units = np.where(is_observed, advanced - 1, 0).astype(np.float32)
-        mean: Float32s = _row_sums(units) / np.maximum(_row_sums(is_observed.astype(np.float32)), 1)
+        mean = _row_means(units, is_observed)
         if not self._has_mask:
             units = np.where(is_observed, units, mean[:, None])
-        scale: Float32s = np.maximum(mean, np.float32(LOWEST_SCALE_UNITS)) if self._is_scaled else np.ones_like(mean)
+        scale = np.maximum(mean, np.float32(LOWEST_SCALE_UNITS)) if self._is_scaled else np.ones_like(mean)
         context = units / scale[:, None]
         (quantiles,) = self._block.run(*([context, is_observed.astype(np.float32)] if self._has_mask else [context]))
         return Forecast(quantiles * scale[:, None, None], advanced)
 
 
-def _row_sums(values: Float32s) -> Float32s:
-    """Sums of the rows (B, C), each in the same order whatever rows are beside it."""
-    return np.asarray(np.ascontiguousarray(values).sum(axis=1, dtype=np.float64).astype(np.float32))
+def _row_means(units: Float32s, is_observed: Bools) -> Float32s:
+    """Means (B,) of what was observed, 0 if nothing was; units (B, C) are 0 elsewhere."""
+    sums = np.ascontiguousarray(units).sum(axis=1, dtype=np.float64)
+    means: Float32s = (sums / np.maximum(is_observed.sum(axis=1), 1)).astype(np.float32)
+    return means
