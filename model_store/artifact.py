@@ -18,7 +18,7 @@ import numpy as np
 from model_store import self_test
 from model_store.errors import ArtifactCorrupt, PublishRefused, SpecMismatch
 from model_store.files import read_directory, sync_directory, write_durably
-from model_store.kinds.table import KINDS
+from model_store.kinds.table import FILES, KINDS, kind_of
 from model_store.onnx_graph import LARGEST_GRAPH_BYTES
 from model_store.priors import LARGEST_PRIORS_BYTES, PRIORS, Priors, WithPriors
 from model_store.self_test import SelfTest
@@ -99,7 +99,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         _require_sound(self)
-        if self.spec.kind not in KINDS or set(self.files) - {PRIORS} != KINDS[self.spec.kind].files:
+        if kind_of(self.spec.kind, set(self.files) - {PRIORS}) is None:
             raise ValueError(f"kind {self.spec.kind} with files {sorted(self.files)} is not one of {sorted(KINDS)}")
 
     def forecaster(self) -> Forecaster:
@@ -148,7 +148,8 @@ class Artifact:
             ArtifactCorrupt: If the graph is unsafe or the self-test fails.
             SpecMismatch: If the graph does not fit the spec.
         """
-        built = _built(self.version, self.manifest.spec, self.files)
+        own = {name: raw for name, raw in self.files.items() if name != SELF_TEST}
+        built = _built(self.version, self.manifest.spec, own)
         self_test.check(built, _decoded(self.files[SELF_TEST], SelfTest, SELF_TEST))
         return built
 
@@ -197,10 +198,11 @@ def read(directory: Path, *, packaged: bool = False) -> Artifact:
     """
     limits = dict.fromkeys((MANIFEST, SELF_TEST), _LARGEST_JSON_BYTES)
     limits |= {PRIORS: LARGEST_PRIORS_BYTES}
-    limits |= {name: LARGEST_GRAPH_BYTES for kind in KINDS.values() for name in kind.files}
+    limits |= dict.fromkeys(FILES, LARGEST_GRAPH_BYTES)
     files = read_directory(directory, limits, packaged=packaged)
     manifest = _parsed_manifest(files.pop(MANIFEST, b""), directory)
-    if set(files) - {PRIORS} != KINDS[manifest.spec.kind].files | {SELF_TEST} or set(files) != set(manifest.files):
+    own = set(files) - {SELF_TEST, PRIORS}
+    if kind_of(manifest.spec.kind, own) is None or set(files) != set(manifest.files):
         raise _changed(directory, f"holds {sorted(files)}, its manifest lists {sorted(manifest.files)}")
     for name, raw in files.items():
         found, listed = FileDigest.of(raw), manifest.files[name]
@@ -220,8 +222,12 @@ def load(directory: Path, *, packaged: bool = False) -> Forecaster:
 
 def _built(version: str, spec: ModelSpec, files: Mapping[str, bytes]) -> Forecaster:
     """Return the forecaster of a kind's files; with priors its young keys lean on them."""
-    own = KINDS[spec.kind].build(version, spec, files)
-    return WithPriors(own, Priors.from_json(files[PRIORS], spec.grid)) if PRIORS in files else own
+    own = {name: raw for name, raw in files.items() if name != PRIORS}
+    kind = kind_of(spec.kind, own)
+    if kind is None:
+        raise SpecMismatch(f"version {version} of kind {spec.kind} has files {sorted(files)}; publish it again")
+    built = kind.build(version, spec, own)
+    return WithPriors(built, Priors.from_json(files[PRIORS], spec.grid)) if PRIORS in files else built
 
 
 def _require_sound(described: Manifest | Draft) -> None:
@@ -243,8 +249,9 @@ def _parsed_manifest(raw: bytes, directory: Path) -> Manifest:
     manifest = _decoded(raw, Manifest, directory / MANIFEST)
     if _written(manifest) != raw:
         raise _changed(directory / MANIFEST, "was edited or has fields that are not understood")
-    if manifest.spec.kind not in KINDS:
-        raise SpecMismatch(f"{directory} is of kind {manifest.spec.kind}, this program knows {', '.join(KINDS)}")
+    kind = manifest.spec.kind
+    if kind not in KINDS and kind_of(kind, set(manifest.files) - {SELF_TEST}) is None:
+        raise SpecMismatch(f"{directory} is of kind {kind}, this program knows {', '.join(KINDS)}")
     return manifest
 
 

@@ -9,9 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from model_store.errors import ArtifactCorrupt
 from model_store.onnx_graph import BLOCK_ROWS, GraphShape, checked_shape
-from model_store.runtime import InferenceSession, SessionOptions
+from model_store.runtime import InferenceSession, session_of
 from replenishment.arrays import Float32s
 
 ROW_MULTIPLE = 64
@@ -36,15 +35,7 @@ class OnnxStep:
             ArtifactCorrupt: If the graph is not safe to run, or ONNX Runtime refuses it.
         """
         shape = checked_shape(raw)
-        options = SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.use_deterministic_compute = True
-        options.log_severity_level = 3
-        try:
-            session = InferenceSession(raw, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions have no common class but this one
-            raise ArtifactCorrupt(f"ONNX Runtime refuses the step graph ({str(error)[:200]})") from error
-        return cls(session, shape)
+        return cls(session_of(raw), shape)
 
     def run(self, features: Float32s, state: Float32s) -> tuple[Float32s, Float32s]:
         """Return scaled quantiles (B, H, Q) and the next state (B, R); the arguments are not changed."""

@@ -58,6 +58,17 @@ class Versions:
             return ()
         return tuple(sorted(entry.name for entry in self.root.iterdir() if VERSION_ID.fullmatch(entry.name)))
 
+    def only_of(self, kind: str) -> str | None:
+        """Return the version of a kind, None if there is none.
+
+        Raises:
+            VersionNotFound: If there are several.
+        """
+        found = [version for version in self.ids() if version.rsplit("-", 2)[0] == kind]
+        if len(found) > 1:
+            raise VersionNotFound(f"there are {len(found)} versions of {kind}: {', '.join(found)}. Name one of them")
+        return found[0] if found else None
+
     def directory(self, version: str) -> Path:
         """Return where a version is.
 

@@ -273,7 +273,7 @@ def _version(name: str, store: Path, backtest: "Backtest") -> "Candidate":
     if name == STARTER:
         return version_candidate(artifact.read(starter_directory(), packaged=True), begins_at)
     versions = Versions(store)
-    chosen = versions.champion() if name == CHAMPION else name
+    chosen = versions.champion() if name == CHAMPION else versions.only_of(name) or name
     if chosen is None:
         raise click.UsageError(f"there is no champion in {store}; promote a version: model-store promote")
     if not artifact.VERSION_ID.fullmatch(chosen):

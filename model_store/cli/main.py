@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TRAINING_COMMANDS = {
     "diff": "model_store.cli.diff",
     "evaluate": "model_store.cli.evaluate",
+    "import": "model_store.cli.import_graph",
     "promotions": "model_store.cli.promotions",
     "report": "model_store.cli.report",
     "starter": "model_store.cli.train",
@@ -43,7 +45,9 @@ class _WithTraining(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in TRAINING_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        found: click.Command = getattr(importlib.import_module(TRAINING_COMMANDS[cmd_name]), cmd_name)
+        found: click.Command = getattr(
+            importlib.import_module(TRAINING_COMMANDS[cmd_name]), f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        )
         return found
 
 

@@ -4,16 +4,30 @@ Memory of a key is its feature statistics, those of signals if the version
 reads any, then the recurrent state of the net.
 """
 
+from typing import Protocol
+
 import numpy as np
 
 from model_store.errors import SpecMismatch
 from model_store.features import FeatureState, features, observe
 from model_store.onnx_graph import GraphShape
-from model_store.onnx_step import OnnxStep
 from model_store.signal_features import signal_floats, signal_inputs
 from model_store.spec import FeatureSpec, ModelSpec
 from replenishment.arrays import Float32s
 from replenishment.forecaster import ClosedBucket, Forecast
+
+
+class StepNet(Protocol):
+    """A net that is stepped; see `onnx_step` and `onnx_block`."""
+
+    @property
+    def shape(self) -> GraphShape:
+        """Sizes F, R, H and Q of the net."""
+        ...
+
+    def run(self, features: Float32s, state: Float32s) -> tuple[Float32s, Float32s]:
+        """Return scaled quantiles (B, H, Q) and the next state (B, R)."""
+        ...
 
 
 class Learned:
@@ -23,7 +37,7 @@ class Learned:
         SpecMismatch: If the spec has no features or the graph other sizes than the spec.
     """
 
-    def __init__(self, version: str, spec: ModelSpec, net: OnnxStep) -> None:
+    def __init__(self, version: str, spec: ModelSpec, net: StepNet) -> None:
         self._features = _matching_features(version, spec, net.shape)
         self._net = net
         self._demand_floats = FeatureState.width(self._features)

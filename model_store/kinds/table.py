@@ -1,9 +1,9 @@
 """The kinds there are: a new kind is one file and one line here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from model_store.kinds import seasonal_least_squares, seasonal_naive
+from model_store.kinds import imported, seasonal_least_squares, seasonal_naive
 from model_store.kinds.exponential_smoothing import ExponentialSmoothing
 from model_store.kinds.learned import Learned
 from model_store.kinds.moving_average import MovingAverage
@@ -47,3 +47,14 @@ KINDS: Mapping[str, Kind] = {
     "seasonal_naive": _by_spec(seasonal_naive.build),
     "tsb": _by_spec(Tsb),
 }
+_IMPORTED = Kind(imported.build, imported.FILES)
+FILES = frozenset().union(_IMPORTED.files, *(kind.files for kind in KINDS.values()))
+
+
+def kind_of(name: str, files: Iterable[str]) -> Kind | None:
+    """Return how a version of a kind with these files is built; None if it cannot be.
+
+    A name that is none of `KINDS` is that of an imported model, if the files are those of one.
+    """
+    kind = KINDS.get(name, _IMPORTED)
+    return kind if kind.files == set(files) else None
