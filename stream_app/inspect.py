@@ -15,15 +15,12 @@ import msgspec
 import numpy as np
 
 from replenishment.arrays import Records
-from replenishment.buckets import BucketWidth
 from replenishment.engine.columns import ROLES
-from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.rows import (
     NEVER,
     Table,
     accuracy_table,
-    forecast_table,
     hot_table,
     restocks_table,
     terms_row,
@@ -36,6 +33,7 @@ from replenishment.stock import StockKnowledge
 from stream_app.accuracy import AccuracyFigures, figures_of
 from stream_app.errors import StateCorrupt
 from stream_app.store.reader import Snapshot, StateReader
+from stream_app.tables import decisive_table, pipeline, plan_of
 from stream_app.wire.times import shown
 
 CHUNK_KEYS = 1_000
@@ -194,21 +192,25 @@ class _View:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._progress = snapshot.standing.progress
-        self._plan = _plan(snapshot.standing.layout)
-        self._pipeline = _pipeline(self._rows(restocks_table(), [*snapshot.tables.get("restocks", {})]))
+        self._plan = plan_of(snapshot.standing.layout)
+        self._pipeline = pipeline(self._rows(restocks_table(), [*snapshot.tables.get("restocks", {})]))
         self._shown = lru_cache(maxsize=None)(lambda bucket: shown(self._plan.width.start_of(bucket)))
 
     def key_rows(self, key: bytes) -> KeyRows:
         """Return the rows of one key."""
         stored = self._snapshot.tables.get("terms", {})
         terms = self._rows(terms_table(), [key])[0] if key in stored else terms_row(CatalogEntry(key=key))
-        return KeyRows(self._rows(hot_table(self._plan), [key])[0], self._rows(self._forecast_table(), [key])[0], terms)
+        return KeyRows(
+            self._rows(hot_table(self._plan), [key])[0],
+            self._rows(decisive_table(self._snapshot.standing), [key])[0],
+            terms,
+        )
 
     def states(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, KeyState]]:
         """Yield what is shown of each of some keys."""
         hot = self._rows(hot_table(self._plan), names)
         window = self._rows(window_table(self._plan), names)
-        derived = self._rows(self._forecast_table(), names)
+        derived = self._rows(decisive_table(self._snapshot.standing), names)
         for place, name in enumerate(names):
             yield name, self._state(name, hot[place], window[place], derived[place])
 
@@ -264,12 +266,6 @@ class _View:
         origin = self._shown(int(derived["stepped_bucket"]) + 1)
         return ForecastState(origin, levels, [round(units, 3) for units in derived["curve"].tolist()])
 
-    def _forecast_table(self) -> Table:
-        version, levels = self._progress.model_version, len(self._progress.quantile_levels)
-        least = forecast_table(version, 0, levels)
-        stored = self._snapshot.standing.row_bytes.get(least.name, least.row_bytes)
-        return forecast_table(version, (stored - least.row_bytes) // 4, levels)
-
     def _rows(self, table: Table, names: Sequence[bytes]) -> Records:
         """Return the rows of keys (B,), blank ones where a table does not have a key."""
         kept = self._snapshot.tables.get(table.name, {})
@@ -283,26 +279,6 @@ class _View:
                 f"{table.row_bytes} bytes. Keep the Redis files, restore a back-up"
             )
         return table.unpack(b"".join(rows))
-
-
-def _plan(layout: Mapping[str, int]) -> Plan:
-    """Return a plan with the layout of stored rows; its rules are nobody's."""
-    width = BucketWidth(layout["bucket_seconds"], layout["bucket_offset_seconds"])
-    lateness_seconds = (layout["open_buckets"] - 1) * width.seconds
-    return Plan(width=width, allowed_lateness_seconds=lateness_seconds, window_buckets=layout["window_buckets"])
-
-
-def _pipeline(requests: Records) -> Mapping[int, tuple[int, int, int]]:
-    """Return units on order, in transit and pending of each row number that has requests."""
-    sums: dict[int, tuple[int, int, int]] = {}
-    for one in requests:
-        on_order, in_transit, pending = sums.get(int(one["ordinal"]), (0, 0, 0))
-        sums[int(one["ordinal"])] = (
-            on_order + int(one["on_order"]),
-            in_transit + int(one["in_transit"]),
-            pending + int(one["pending"]),
-        )
-    return sums
 
 
 def _write_run(run: IO[bytes], snapshot: Snapshot, selection: Selection) -> None:

@@ -9,21 +9,18 @@ from typing import Any
 import click
 import msgspec
 
-from replenishment.keys import key_bytes
 from stream_app.cli.replay import INPUT
 from stream_app.errors import RestockError
 from stream_app.explain.chart import bars
+from stream_app.explain.known import known_of
 from stream_app.explain.recompute import Recomputed, recomputed
 from stream_app.explain.requests import found_in_file, found_in_topic
 from stream_app.explain.sentences import request_sentences, textbook_sentence
 from stream_app.explain.silence import Known, silence
-from stream_app.inspect import Selection, key_rows, key_states
 from stream_app.kafka.topics import TopicNames
 from stream_app.settings import Settings, load_settings
 from stream_app.store.connection import connected
 from stream_app.store.patience import Patience
-from stream_app.store.reader import StateReader
-from stream_app.store.redis_store import RedisStore
 
 PATIENCE_SECONDS = 10.0
 
@@ -118,22 +115,14 @@ async def _explain_silence(settings: Settings, location: str, sku: str, *, as_js
 
 
 async def _known(settings: Settings, location: str, sku: str) -> Known:
-    key = key_bytes(location, sku)
     client = connected(settings.redis_address())
     try:
-        patience = Patience(PATIENCE_SECONDS)
-        reader = StateReader(client, settings.state_prefix, patience, more=("terms",))
-        is_paused = await RedisStore(client, settings.state_prefix, patience).is_paused()
-        for partition in await reader.partitions():
-            snapshot = await reader.snapshot(partition, key)
-            if snapshot is None:
-                continue
-            for _, state in key_states(snapshot, Selection(location, sku)):
-                progress, rows = snapshot.standing.progress, key_rows(snapshot, key)
-                return Known(state, rows, progress, is_paused, settings.max_request_ratio)
+        known = await known_of(client, settings, Patience(PATIENCE_SECONDS), location, sku)
     finally:
         await client.aclose()
-    where = f"RESTOCK_STATE_PREFIX={settings.state_prefix} in {settings.redis_url}"
-    raise NotExplained(
-        f"{location}|{sku} is in no partition of {where}: no order, count or catalog entry of it was applied"
-    )
+    if known is None:
+        where = f"RESTOCK_STATE_PREFIX={settings.state_prefix} in {settings.redis_url}"
+        raise NotExplained(
+            f"{location}|{sku} is in no partition of {where}: no order, count or catalog entry of it was applied"
+        )
+    return known

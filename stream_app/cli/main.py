@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "feed": ("stream_app.cli.feed", "feed", "Send the rows of a file to an input topic."),
     "health": ("stream_app.cli.health", "health", "Ask the worker on this machine whether it is ready."),
     "inventory": ("stream_app.cli.inventory", "inventory", "Load opening stock."),
+    "page": ("stream_app.cli.page", "page", "Serve the planner's page."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
     "rebuild": ("stream_app.cli.rebuild", "rebuild", "Begin anew from the topics after Redis was lost."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),

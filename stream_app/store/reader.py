@@ -98,6 +98,25 @@ class StateReader:
             before = snapshot.standing
         return None
 
+    async def rows(self, standing: Standing, table: str) -> AsyncIterator[tuple[list[bytes], bytes]]:
+        """Yield names and packed rows of a table chunk by chunk; nothing if it was never written.
+
+        Rows are of the moment at which their chunk was read.
+        """
+        width = standing.row_bytes.get(table)
+        if width is not None:
+            key = PartitionKeys(self._prefix, standing.partition).table(table)
+            async for names, packed in rows_of(self._client, self._patience, key, width):
+                yield names, packed
+
+    async def rows_of_keys(self, partition: int, table: str, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return the rows of some stock keys in a table, those that there are."""
+        if not keys:
+            return {}
+        name = PartitionKeys(self._prefix, partition).table(table)
+        (found,) = await self._at_once(("HMGET", name, *keys))
+        return {key: row for key, row in zip(keys, found, strict=True) if row is not None}
+
     async def _found(self) -> AsyncIterator[int]:
         cursor: Any = 0
         while True:
@@ -115,10 +134,9 @@ class StateReader:
                 return
 
     async def _scanned(self, standing: Standing, table: str) -> Mapping[bytes, bytes]:
-        key, width = PartitionKeys(self._prefix, standing.partition).table(table), standing.row_bytes[table]
         rows: dict[bytes, bytes] = {}
-        async for names, packed in rows_of(self._client, self._patience, key, width):
-            rows.update(_by_name(names, packed, width))
+        async for names, packed in self.rows(standing, table):
+            rows.update(_by_name(names, packed, standing.row_bytes[table]))
         return rows
 
     async def _stroke(self, before: Standing, key: bytes | None) -> Snapshot | None:

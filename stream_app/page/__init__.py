@@ -1,0 +1,6 @@
+"""The planner's page: what runs out first, one SKU, why, the queue, models, data quality. Reads only.
+
+State comes from Redis, recent requests from Kafka, versions from the model
+store; each may be away, and the page says so and shows what it has. Nothing
+here writes anywhere.
+"""

@@ -1,0 +1,147 @@
+"""One stock key: its demand and forecast, its position beside its levels, and why nothing is requested at present."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from replenishment.arrays import Float64s
+from replenishment.engine.rows import NEVER
+from replenishment.quantiles import ProtectionDemand
+from stream_app.explain.silence import Known, Silence, silence
+from stream_app.inspect import KeyState
+from stream_app.page.charts import MOST_BUCKETS, Demand, Marker, Outlook
+from stream_app.page.recent import Receipt, Recent
+from stream_app.wire.times import instant_at, shown
+
+BAND_LEVELS = ((0.05, 0.95), (0.25, 0.75))
+"""Pairs of quantile levels that are drawn, outermost first."""
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Demand over the protection interval: mean and pairs of quantiles in units, from one time to another."""
+
+    expected_units: float
+    bands: Sequence[tuple[float, float]]
+    buckets: int
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneSku:
+    """All that the page shows of a stock key; ``requests`` and ``receipts`` are those that are remembered."""
+
+    state: KeyState
+    why: Silence
+    supplier: str
+    category: str
+    lead_time_days: float
+    forecast: Forecast | None
+    requests: Sequence[Mapping[str, Any]]
+    receipts: Sequence[Receipt]
+
+    @property
+    def daily_units(self) -> float | None:
+        """Expected units a day."""
+        if self.forecast is None:
+            return None
+        return self.forecast.expected_units / self.forecast.buckets / self.state.bucket_seconds * DAY_SECONDS
+
+    def days(self, units: int) -> float | None:
+        """Return how many days units last at the demand that is expected; infinite if none is."""
+        daily = self.daily_units
+        if daily is None:
+            return None
+        return max(units, 0) / daily if daily > 0 else float("inf")
+
+
+def one_sku(known: Known, recent: Recent) -> OneSku:
+    """Return all that is shown of a stock key."""
+    key, terms = f"{known.state.location}|{known.state.sku}", known.rows.terms
+    return OneSku(
+        state=known.state,
+        why=silence(known),
+        supplier=_text(terms["supplier"]),
+        category=_text(terms["category"]),
+        lead_time_days=float(terms["lead_time_days"]),
+        forecast=_forecast(known),
+        requests=recent.requests_of(key),
+        receipts=recent.receipts_of(key),
+    )
+
+
+def demand_of(one: OneSku) -> Demand:
+    """Return what the chart of demand shows: the last closed buckets, open ones, and what is forecast per bucket."""
+    window, forecast = list(one.state.window[-MOST_BUCKETS:]), one.forecast
+    count = forecast.buckets if forecast else 1
+    return Demand(
+        buckets=[
+            (name[:10] if one.state.bucket_seconds >= DAY_SECONDS else name[5:16], units) for name, units in window
+        ],
+        open_buckets=[(name[:10], units) for name, units in one.state.open],
+        expected_units=forecast.expected_units / count if forecast else None,
+        bands=[(low / count, high / count) for low, high in forecast.bands] if forecast else (),
+        ahead_buckets=forecast.buckets if forecast else 0,
+        markers=_markers(one, window[0][0]) if window else (),
+    )
+
+
+def outlook_of(one: OneSku, reorder_text: str, up_to_text: str) -> Outlook | None:
+    """Return what the fan shows, None without a forecast or levels."""
+    state = one.state
+    if one.forecast is None or state.reorder_point is None or state.order_up_to_level is None:
+        return None
+    return Outlook(
+        position=state.inventory_position,
+        reorder_point=state.reorder_point,
+        order_up_to_level=state.order_up_to_level,
+        expected_units=one.forecast.expected_units,
+        bands=one.forecast.bands,
+        start=one.forecast.start[:10],
+        end=one.forecast.end[:10],
+        reorder_text=reorder_text,
+        up_to_text=up_to_text,
+    )
+
+
+def _forecast(known: Known) -> Forecast | None:
+    derived, told = known.rows.derived, known.state.forecast
+    if derived["stepped_bucket"] == NEVER or told is None or len(told.levels) < 2:
+        return None
+    demand = ProtectionDemand(tuple(told.levels), derived["curve"][None, :].astype(np.float64))
+    buckets = max(int(derived["protection_buckets"]), 1)
+    start = instant_at(told.origin)
+    assert start is not None
+    return Forecast(
+        expected_units=float(demand.mean()[0]),
+        bands=[(_quantile(demand, low), _quantile(demand, high)) for low, high in BAND_LEVELS],
+        buckets=buckets,
+        start=told.origin,
+        end=shown(start + buckets * known.state.bucket_seconds * 1000),
+    )
+
+
+def _quantile(demand: ProtectionDemand, level: float) -> float:
+    wanted: Float64s = np.array([level])
+    return float(demand.quantile(wanted)[0])
+
+
+def _markers(one: OneSku, first: str) -> Sequence[Marker]:
+    """Return the requests and receipts that fall into the buckets shown."""
+    begun, bucket_ms = instant_at(first), one.state.bucket_seconds * 1000
+    assert begun is not None
+    requested = [(instant_at(each["decided_at"]), "requested", each["quantity"]) for each in one.requests]
+    received = [(each.at, "received", each.units) for each in one.receipts]
+    return [
+        Marker((at - begun) / bucket_ms, kind, f"{shown(at)[:10]}: {units:,}")
+        for at, kind, units in (*requested, *received)
+        if at is not None and at >= begun
+    ]
+
+
+def _text(stored: Any) -> str:
+    return bytes(stored).decode(errors="backslashreplace")

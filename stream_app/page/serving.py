@@ -1,0 +1,149 @@
+"""The server of the page: who is let in, what lies where, and the events that tell an open page to look again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from importlib.resources import files
+
+from aiohttp import web
+from redis.asyncio import Redis
+
+from stream_app.errors import ConfigError, RestockError
+from stream_app.page import pages
+from stream_app.page.access import READING, Access, Handler, cookie_name, with_headers
+from stream_app.page.pages import SITE
+from stream_app.page.site import Site, problem
+from stream_app.page.writing import welcome
+from stream_app.settings import Settings
+from stream_app.store.connection import connected
+
+ADDRESS = "127.0.0.1"
+MOST_FOLLOWERS = 50
+"""Open pages that are told of changes at a time; one more is asked to come again."""
+QUIET_SECONDS = 20.0
+"""A page is written to at least this often, so that one that has gone is noticed."""
+STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_FOLLOWERS = web.AppKey("followers", list)
+
+
+def application(settings: Settings, client: Redis, access: Access) -> web.Application:
+    """Return the page of a product, to be served on loopback."""
+    app = web.Application(middlewares=[_gate])
+    app[SITE] = Site(settings, client, access)
+    app[_FOLLOWERS] = []
+    app.on_response_prepare.append(with_headers)
+    app.cleanup_ctx.append(_reading)
+    for path, handler in (
+        ("/", pages.what_runs_out),
+        ("/sku", pages.sku_page),
+        ("/request", pages.request_page),
+        ("/queue", pages.queue_page),
+        ("/models", pages.models_page),
+        ("/quality", pages.quality_page),
+        ("/live", live),
+        ("/static/{name}", static),
+    ):
+        app.router.add_get(path, handler)
+    return app
+
+
+async def serve(settings: Settings, access: Access, port: int, tell: Callable[[str], None]) -> None:
+    """Serve until cancelled; ``tell`` gets the link once the page can be opened.
+
+    Raises:
+        ConfigError: If the port is taken.
+    """
+    client = connected(settings.redis_address())
+    runner = web.AppRunner(application(settings, client, access), access_log=None, handler_cancellation=True)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, ADDRESS, port, shutdown_timeout=1)
+        try:
+            await site.start()
+        except OSError as wrong:
+            raise ConfigError(
+                [f"port {port} of {ADDRESS} is not free ({wrong.strerror}): choose another, --port 0 takes any"]
+            ) from wrong
+        _, bound = runner.addresses[0][:2]
+        tell(f"http://{ADDRESS}:{bound}/?token={access.token}")
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+        await client.aclose()
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """Send an event whenever state was read anew."""
+    site, followers = request.app[SITE], request.app[_FOLLOWERS]
+    if len(followers) >= MOST_FOLLOWERS:
+        return web.Response(status=503, text="too many open pages", headers={"Retry-After": "60"})
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    followers.append(request)
+    try:
+        number = site.snapshots.number
+        while True:
+            now = await site.snapshots.after(number, QUIET_SECONDS)
+            await response.write(b": quiet\n\n" if now == number else b"event: reading\ndata: %d\n\n" % now)
+            number = now
+    except ConnectionResetError:
+        return response
+    finally:
+        followers.remove(request)
+
+
+async def static(request: web.Request) -> web.Response:
+    """Return a file of ours."""
+    name = request.match_info["name"]
+    if name not in STATIC:
+        raise web.HTTPNotFound
+    text = files("stream_app.page").joinpath(f"static/{name}").read_text(encoding="utf-8")
+    return web.Response(text=text, content_type=STATIC[name], charset="utf-8")
+
+
+@web.middleware
+async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in who may look, and turn what goes wrong into a page."""
+    access = request.app[SITE].access
+    if not access.is_host(request.host):
+        command = f"restock page --allowed-host {request.host.rpartition(':')[0] or request.host}"
+        return problem(request, 403, "host", host=request.host, command=command)
+    if request.method not in READING:
+        answer = problem(request, 405, "method", method=request.method)
+        answer.headers["Allow"] = ", ".join(READING)
+        return answer
+    if not request.path.startswith("/static/"):
+        given = request.query.get("token", "")
+        if given and access.is_token(given):
+            return _let_in(request, access)
+        if not access.is_session(request.cookies.get(cookie_name(request), "")):
+            return problem(request, 401, "token", command="restock page")
+    return await _answered(request, handler)
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return problem(request, 404, "address", path=request.path)
+    except RestockError as wrong:
+        return problem(request, 503, "failed", cause=str(wrong), command="restock doctor")
+
+
+def _let_in(request: web.Request, access: Access) -> web.Response:
+    """Exchange the token for a cookie and lead on to the same page without it."""
+    address = str(request.rel_url.without_query_params("token"))
+    response = web.Response(text=welcome(address), content_type="text/html", charset="utf-8")
+    response.set_cookie(cookie_name(request), access.session, httponly=True, samesite="Strict", path="/")
+    return response
+
+
+async def _reading(app: web.Application) -> AsyncIterator[None]:
+    """Read state and topics as long as the page is served."""
+    site = app[SITE]
+    tasks = [asyncio.create_task(site.snapshots.run()), asyncio.create_task(site.follower.run())]
+    yield
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
