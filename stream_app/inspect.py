@@ -139,7 +139,7 @@ async def _accuracy(reader: StateReader, partitions: Sequence[int]) -> Mapping[s
     """Return how good the forecasts of each version turned out to be, over all partitions."""
     by_version: dict[str, list[bytes]] = {}
     for partition in partitions:
-        for version, account in (await reader.rows(partition, accuracy_table().name)).items():
+        for version, account in (await reader.small_table(partition, accuracy_table().name)).items():
             by_version.setdefault(version.decode(), []).append(account)
     return {version: figures_of(accounts) for version, accounts in sorted(by_version.items())}
 

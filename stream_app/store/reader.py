@@ -70,7 +70,7 @@ class StateReader:
         )
         return _standing(keys, meta, rows, unsent) if meta else None
 
-    async def rows(self, partition: int, table: str) -> Mapping[bytes, bytes]:
+    async def small_table(self, partition: int, table: str) -> Mapping[bytes, bytes]:
         """Return all rows of one small table, none if it was never written."""
         (found,) = await self._at_once(("HGETALL", PartitionKeys(self._prefix, partition).table(table)))
         return dict(found)
