@@ -138,6 +138,7 @@ def evaluate(
         backtest = _backtest(source, wish, reporter)
         reach = max(DEFAULT_HORIZONS_BUCKETS[-1], backtest.origins.leads[-1], (stock_lead or 0) + 1)
         seen = source.with_plans(backtest.seen, backtest.grid, reach, reporter)
+        seen = source.with_holidays(seen, backtest.origins.columns[0], backtest.grid, reach, reporter)
         backtest = replace(backtest, seen=source.with_categories(seen, reporter))
         beside = wanted if wanted is not None else (TEXTBOOK,) if version else ()
         names = (*version, *beside) or _default_models(store, reporter)

@@ -69,7 +69,9 @@ def train(
         history = named.read(reporter)
         from model_store.training.bucketing import AnchoredGrid
 
-        history = named.with_plans(history, AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1], reporter)
+        grid, reach = AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1]
+        history = named.with_plans(history, grid, reach, reporter)
+        history = named.with_holidays(history, history.buckets, grid, reach, reporter)
         history = named.with_categories(history, reporter)
         # TensorFlow takes seconds to load: only now that there is something to learn from.
         from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan
