@@ -20,7 +20,7 @@ from model_store.training.errors import TrainingFailed
 from model_store.training.evaluate import mean_spb
 from model_store.training.history import DemandHistory, joined
 from model_store.training.online_retail import read_online_retail
-from model_store.training.pipeline import RunPlan, Summary, train
+from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan, Summary, train
 from model_store.training.progress import Reporter
 from model_store.training.synthetic import generate
 from model_store.versions import Versions
@@ -30,7 +30,6 @@ DAY = BucketWidth(86_400)
 UNSEEN_FROM_AT = 1_306_886_400_000  # 2011-06-01
 GENERATED_KEYS = 2_000
 GENERATED_DAYS = 400
-EPOCHS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def rebuild(
     *,
     clock: Callable[[], float],
     generated_keys: int = GENERATED_KEYS,
-    epochs: int = EPOCHS,
+    epochs: int = DEFAULT_EPOCHS,
 ) -> Starter:
     """Train the starter and put it in the place of the one in ``into``; same file and seed, same bytes.
 
