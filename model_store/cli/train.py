@@ -37,7 +37,7 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
 @models_option
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
 @click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
-@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown; default: 6.")
+@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
 @click.option(
     "--seconds-at-most",
     type=click.FloatRange(min=20),
