@@ -97,7 +97,7 @@ def surfaces_of(priors: Priors, categories: Names | None, rows: Int64s) -> Float
     """Return the surface (N, H, Q) of each row's category; of all keys where there is none of that name."""
     names = [b""] if categories is None else categories[rows].tolist()
     known = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    surfaces = [priors.categories.get(name.decode(), priors.overall) for name in known]
+    surfaces = [priors.categories.get(name.decode(errors="replace"), priors.overall) for name in known]
     places = [known[name] for name in names] if categories is not None else [0] * len(rows)
     return np.array(surfaces, dtype=np.float32)[places]
 
@@ -106,8 +106,8 @@ def prior_weight(observed_buckets: NDArray[np.signedinteger], credibility_bucket
     """Return how much the category weighs after so many buckets (B,): k / (n + k), fading to 0 at `SETTLED_BUCKETS`.
 
     Example:
-        >>> prior_weight(np.array([1, 14, 28]), 2.0).round(3).tolist()
-        [0.643, 0.062, 0.0]
+        >>> prior_weight(np.array([2, 14, 28]), 2.0).tolist()
+        [0.4642857015132904, 0.0625, 0.0]
     """
     fading = np.maximum(1 - observed_buckets / SETTLED_BUCKETS, 0)
     return np.asarray(credibility_buckets / (observed_buckets + credibility_buckets) * fading, dtype=np.float32)

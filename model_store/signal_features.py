@@ -68,9 +68,9 @@ def holiday_share(wanted: SignalSpec, buckets: Sequence[int]) -> Float32s:
     """Return the share of each bucket (N,) that is holiday.
 
     Example:
-        >>> week = SignalSpec(("holiday",), (), (1,), 7 * 86_400, ("1970-01-13", "1970-01-14"))
-        >>> holiday_share(week, [0, 1]).round(3).tolist()
-        [0.0, 0.286]
+        >>> half_days = SignalSpec(("holiday",), (), (1,), 43_200, ("1970-01-06",))
+        >>> holiday_share(half_days, range(5)).tolist()
+        [0.0, 0.0, 1.0, 1.0, 0.0]
     """
     starts = np.array(buckets, dtype=np.int64) * wanted.bucket_seconds
     days = np.array(wanted.holiday_days, dtype=np.int64) * DAY_SECONDS

@@ -103,7 +103,9 @@ class _Wish:
 )
 @click.option("--refit", is_flag=True, help="Fit anew before each origin instead of once before the first.")
 @click.option("--clean-actuals", is_flag=True, help="Clean the demand that forecasts are scored on, too.")
-@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often a net is shown each bucket; default: 6.")
+@click.option(
+    "--epochs", type=click.IntRange(1, 1_000), help="How often a net is shown each bucket, both ways; default: 4."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all forecasts to this Parquet file (or CSV)."
@@ -138,6 +140,7 @@ def evaluate(
         backtest = _backtest(source, wish, reporter)
         reach = max(DEFAULT_HORIZONS_BUCKETS[-1], backtest.origins.leads[-1], (stock_lead or 0) + 1)
         seen = source.with_plans(backtest.seen, backtest.grid, reach, reporter)
+        seen = source.with_holidays(seen, backtest.origins.columns[0], backtest.grid, reach, reporter)
         backtest = replace(backtest, seen=source.with_categories(seen, reporter))
         beside = wanted if wanted is not None else (TEXTBOOK,) if version else ()
         names = (*version, *beside) or _default_models(store, reporter)

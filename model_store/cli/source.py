@@ -65,6 +65,7 @@ class Source:
     signal_columns: str
     covariate_columns: str
     catalog: Path | None
+    holidays: str | None
 
     def __post_init__(self) -> None:
         if self.orders is None and self.kafka is None:
@@ -117,6 +118,23 @@ class Source:
         )
         reporter.say(f"{self.signals.name}: {read.said}" + (f"; {others} stock keys without orders" if others else ""))
         return planned
+
+    def with_holidays(
+        self,
+        history: "DemandHistory",
+        until_column: int,
+        grid: "AnchoredGrid",
+        reach_buckets: int,
+        reporter: "Reporter",
+    ) -> "DemandHistory":
+        """Return a history that knows public holidays, if they were asked for and came often enough before a column."""
+        if self.holidays is None:
+            return history
+        from model_store.training.public_holidays import with_holidays
+
+        known, said = with_holidays(history, self.holidays, until_column, grid, reach_buckets)
+        reporter.say(said)
+        return known
 
     def with_categories(self, history: "DemandHistory", reporter: "Reporter") -> "DemandHistory":
         """Return a history that knows the categories of the catalog, or of the orders file's column; the same without.
@@ -181,6 +199,11 @@ _OPTIONS = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="File with the category of each SKU: new SKUs lean on what their category sells. Default: the column "
         "category of --orders, if there is one.",
+    ),
+    click.option(
+        "--holidays",
+        metavar="COUNTRY[-PART]",
+        help="Public holidays as something known ahead, e.g. GB or US-CA. Those that came at least twice are used.",
     ),
 )
 

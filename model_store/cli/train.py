@@ -37,7 +37,7 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
 @models_option
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
 @click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
-@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown; default: 6.")
+@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
 @click.option(
     "--seconds-at-most",
     type=click.FloatRange(min=20),
@@ -69,7 +69,9 @@ def train(
         history = named.read(reporter)
         from model_store.training.bucketing import AnchoredGrid
 
-        history = named.with_plans(history, AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1], reporter)
+        grid, reach = AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1]
+        history = named.with_plans(history, grid, reach, reporter)
+        history = named.with_holidays(history, history.buckets, grid, reach, reporter)
         history = named.with_categories(history, reporter)
         # TensorFlow takes seconds to load: only now that there is something to learn from.
         from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan

@@ -5,7 +5,7 @@ key that it left out has demand and no forecast, and is counted as missing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from model_store.training.bucketing import AnchoredGrid, bucketed
 from model_store.training.cleaning import Finding, clean, positive
 from model_store.training.errors import UnusableHistory
 from model_store.training.evaluate import Origins
-from model_store.training.history import DemandHistory
+from model_store.training.history import DemandHistory, led_by_nothing
 from model_store.training.inventory_file import read_facts, with_facts
 from model_store.training.orders_file import read_lines
-from replenishment.arrays import Float32s, Int64s
+from replenishment.arrays import Int64s
 from replenishment.buckets import BucketWidth
 
 
@@ -124,7 +124,7 @@ def backtest_of(
         UnusableHistory: If no origin has a bucket before it and the longest lead after it.
     """
     first = min(actual.first_bucket, seen.first_bucket)
-    actual, seen = _from(actual, first), _from(seen, first)
+    actual, seen = (led_by_nothing(one, one.first_bucket - first) for one in (actual, seen))
     row_of = {key: row for row, key in enumerate(seen.keys)}
     rows = np.array([row_of.get(key, -1) for key in actual.keys], dtype=np.int64)
     column = grid.bucket_at(protocol.first_origin_at) - first
@@ -139,25 +139,6 @@ def backtest_of(
         origins=Origins(tuple(range(column, last + 1, protocol.every_buckets)), protocol.leads),
         grid=grid,
         findings=tuple(findings),
-    )
-
-
-def _from(history: DemandHistory, first: int) -> DemandHistory:
-    """Return a history that begins at bucket ``first``, with nothing in what is put before it."""
-    before = history.first_bucket - first
-    if not before:
-        return history
-
-    def padded(values: Float32s, outside: float) -> Float32s:
-        return np.pad(values, ((0, 0), (before, 0)), constant_values=outside)
-
-    return replace(
-        history,
-        first_bucket=first,
-        demand_units=padded(history.demand_units, 0),
-        order_lines=padded(history.order_lines, 0),
-        available_ratio=padded(history.available_ratio, 1),
-        born=history.born + before,
     )
 
 

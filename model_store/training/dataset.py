@@ -25,6 +25,8 @@ UNSCORED_BUCKETS = 20
 """Buckets without loss at the begin of a window that does not start at birth: the recurrent state settles."""
 SETTLING_BUCKETS = 14
 """Buckets from birth on without loss: before, the scale says little."""
+SCORED_PLACES = 20
+"""Buckets with loss in a long window, evenly apart: targets of neighbours overlap, all of them teach little more."""
 BATCH_KEYS = 64
 CLIP = 6.0
 MOST_INPUT_BYTES = 2**30
@@ -65,15 +67,17 @@ class Standardisation:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Windows of B keys over L buckets.
+    """Windows of B keys over L buckets, of which S places are scored.
 
     Attributes:
+        places: Places in the window that are scored, rising, (S,).
         own: Standardised inputs of own demand, (B, L, O).
-        calendar: Standardised calendar inputs and signals, (B, L, C + S).
-        targets: Demand summed over each horizon / (scale * horizon), (B, L, H).
-        weights: Weight of each target in the loss, 0 where there is none, (B, L, H).
+        calendar: Standardised calendar inputs and signals at the places, (B, S, F - O).
+        targets: Demand summed over each horizon / (scale * horizon), (B, S, H).
+        weights: Weight of each target in the loss, 0 where there is none, (B, S, H).
     """
 
+    places: Int64s
     own: Float32s
     calendar: Float32s
     targets: Float32s
@@ -132,7 +136,12 @@ class Sequences:
         while True:
             order = rng.permutation(np.resize(rng.permutation(shown), self.batches_per_epoch * BATCH_KEYS))
             for chosen in order.reshape(-1, BATCH_KEYS):
-                yield self.batch(chosen, self._starts(chosen, rng))
+                yield self.batch(chosen, self._starts(chosen, rng), self._places(rng))
+
+    def _places(self, rng: np.random.Generator) -> Int64s:
+        """Return places to score: equally many in every batch, from a first one that is drawn."""
+        apart = max(1, self.window_buckets // SCORED_PLACES)
+        return np.asarray(rng.integers(apart) + apart * np.arange(self.window_buckets // apart))
 
     def _starts(self, rows: Int64s, rng: np.random.Generator) -> Int64s:
         """First columns of windows, (B,).
@@ -145,28 +154,30 @@ class Sequences:
         drawn = rng.integers(born - length // 2, latest + length // 2 + 1)
         return np.clip(drawn, born, latest)
 
-    def batch(self, rows: Int64s, starts: Int64s) -> Batch:
-        """Return the windows of rows (B,) from columns ``starts`` (B,) on; starts are not before birth."""
+    def batch(self, rows: Int64s, starts: Int64s, places: Int64s) -> Batch:
+        """Return the windows of rows (B,) from columns ``starts`` (B,) on, scored at places; no start is before birth.
+
+        A target weighs the root of the scale, so that keys that sell much teach more, times its horizon: what is
+        compared is the loss of the sum, not of its mean bucket, which is the smaller the longer the horizon.
+        """
         last = self.history.buckets - 1
         columns = starts[:, None] + np.arange(self.window_buckets)  # (B, L)
-        inside = np.minimum(columns, last)
         row = rows[:, None]
+        own = self.own[row, np.minimum(columns, last)]
+        columns = columns[:, places]  # (B, S)
+        inside = np.minimum(columns, last)
         scale = self.scale[row, inside]
         horizons = np.array(self.grid.horizons_buckets)
-        ends = columns[:, :, None] + horizons  # (B, L, H), last bucket of each target
+        ends = columns[:, :, None] + horizons  # (B, S, H), last bucket of each target
         end = np.minimum(ends, last) + 1
         targets = self.units_before[row[:, :, None], end] - self.units_before[row, inside + 1][:, :, None]
         targets /= scale[:, :, None] * horizons
         missing = self.missing_before[row[:, :, None], end] > self.missing_before[row, inside + 1][:, :, None]
-        settled = (
-            columns
-            >= np.where(starts == self.history.born[rows], starts + SETTLING_BUCKETS, starts + UNSCORED_BUCKETS)[
-                :, None
-            ]
-        )
-        weights = np.sqrt(scale)[:, :, None] * (settled[:, :, None] & (ends <= last) & ~missing)
+        unscored = np.where(starts == self.history.born[rows], SETTLING_BUCKETS, UNSCORED_BUCKETS)
+        settled = columns >= (starts + unscored)[:, None]
+        weights = np.sqrt(scale)[:, :, None] * horizons * (settled[:, :, None] & (ends <= last) & ~missing)
         around = np.concatenate([self.calendar[inside], self.signals[row, inside]], axis=2)
-        return Batch(self.own[row, inside], around, targets.astype(np.float32), weights)
+        return Batch(places, own, around, targets.astype(np.float32), weights.astype(np.float32))
 
 
 def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, seed: int) -> Sequences:

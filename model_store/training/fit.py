@@ -16,7 +16,7 @@ from model_store.training.backend import keras, tf
 from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
 from model_store.training.nets import Net
-from model_store.training.network import DEFAULT_NET, NetArrays, StepWeights, arrays_of, build
+from model_store.training.network import DEFAULT_NET, Built, NetArrays, StepWeights, arrays_of, build
 from model_store.training.progress import Stage
 from replenishment.arrays import Float32s
 
@@ -105,8 +105,8 @@ def fit(
         TrainingFailed: If the loss is no number.
     """
     keras.utils.set_random_seed(seed)
-    model = build(spec, sequences.grid, net)
-    step = _stepper(model, sequences)
+    built = build(spec, sequences.grid, net)
+    step = _stepper(built, sequences)
     begun, done, shown_loss, progress = clock(), 0, float("nan"), 0.0
     batches = sequences.batches(seed)
     while progress < 1:
@@ -117,7 +117,7 @@ def fit(
         shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
         progress = schedule.progress(done, clock() - begun)
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
-    return Fitted(net, arrays_of(model), done, shown_loss, _forward(model))
+    return Fitted(net, arrays_of(built.whole), done, shown_loss, _forward(built.whole))
 
 
 def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, sequences: Sequences) -> tf.Tensor:
@@ -127,9 +127,9 @@ def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, s
     stock, and their own loss is small.
 
     Args:
-        quantiles: Of demand summed over each horizon, in units of scale, (B, L, H, Q).
-        targets: Demand summed over each horizon / (scale * horizon), (B, L, H).
-        weights: Of each target, (B, L, H).
+        quantiles: Of demand summed over each horizon, in units of scale, (B, S, H, Q).
+        targets: Demand summed over each horizon / (scale * horizon), (B, S, H).
+        weights: Of each target, (B, S, H).
         sequences: Whose grid it is.
     """
     levels = np.array(sequences.grid.levels)
@@ -143,22 +143,27 @@ def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, s
     return tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1e-6)
 
 
-def _stepper(model: keras.Model, sequences: Sequences) -> Callable[[Batch, float], float]:
+def _stepper(built: Built, sequences: Sequences) -> Callable[[Batch, float], float]:
     """Return what takes one step at a learning rate and returns the loss."""
+    variables = built.whole.trainable_variables
     optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=LONGEST_GRADIENT)
-    optimizer.build(model.trainable_variables)
+    optimizer.build(variables)
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def step(own: tf.Tensor, calendar: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    def step(
+        places: tf.Tensor, own: tf.Tensor, calendar: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    ) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            loss = pinball_loss(model([own, calendar], training=True), targets, weights, sequences)
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+            remembered, shown = (tf.gather(part, places, axis=1) for part in (built.reader(own, training=True), own))
+            quantiles = built.teller([remembered, shown, calendar], training=True)
+            loss = pinball_loss(quantiles, targets, weights, sequences)
+        optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
     def taken(batch: Batch, learning_rate: float) -> float:
         optimizer.learning_rate.assign(learning_rate)
         arrays = (batch.own, batch.calendar, batch.targets, batch.weights)
-        return float(step(*(tf.constant(array, dtype=tf.float32) for array in arrays)))
+        return float(step(tf.constant(batch.places), *(tf.constant(array, dtype=tf.float32) for array in arrays)))
 
     return taken
 

@@ -14,6 +14,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from model_store.spec import FeatureSpec
 from model_store.training.dataset import CLIP, Standardisation
+from model_store.training.decoder import LEAST_FACTOR
 from model_store.training.nets import Net
 from model_store.training.network import NetArrays
 from replenishment.quantiles import QuantileGrid
@@ -181,7 +182,8 @@ def _factors(writer: GraphWriter, arrays: NetArrays, ahead: str, mixed: str, hor
     context = reshaped(writer.dense(mixed, arrays, "decoder_context"), 1, units)
     hidden = writer.add("Relu", [writer.add("Add", [read, context])])
     bias = writer.constant(arrays["decoder_out_bias"])
-    return _softplus(writer, writer.add("Add", [writer.add("MatMul", [hidden, kernels["out"]]), bias]))
+    factors = _softplus(writer, writer.add("Add", [writer.add("MatMul", [hidden, kernels["out"]]), bias]))
+    return writer.add("Add", [factors, writer.constant(np.array(LEAST_FACTOR, dtype=np.float32))])
 
 
 def _softplus(writer: GraphWriter, value: str) -> str:

@@ -5,7 +5,7 @@ of them is in `dataset`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -112,6 +112,55 @@ class DemandHistory:
             plans=self.plans.of_rows(rows, len(self.keys)) if self.plans else None,
             categories=None if self.categories is None else self.categories[taken],
         )
+
+
+def joined(first: DemandHistory, second: DemandHistory) -> DemandHistory:
+    """Return two histories of different keys as one, over the buckets of the first, without plans and categories.
+
+    Raises:
+        ValueError: If the second is not within the first, or has another width or one of its keys.
+    """
+    offset = second.first_bucket - first.first_bucket
+    if first.width != second.width or offset < 0 or offset + second.buckets > first.buckets:
+        raise ValueError("the second history must lie within the first")
+    if set(first.keys) & set(second.keys):
+        raise ValueError("the histories share keys")
+    after = first.buckets - offset - second.buckets
+    born = np.concatenate([first.born, second.born + offset])
+    order = np.argsort(born, kind="stable")
+    keys = (*first.keys, *second.keys)
+
+    def both(mine: Float32s, other: Float32s, outside: float) -> Float32s:
+        padded = np.pad(other, ((0, 0), (offset, after)), constant_values=outside)
+        return np.concatenate([mine, padded])[order]
+
+    return DemandHistory(
+        width=first.width,
+        first_bucket=first.first_bucket,
+        keys=tuple(keys[row] for row in order.tolist()),
+        demand_units=both(first.demand_units, second.demand_units, 0),
+        order_lines=both(first.order_lines, second.order_lines, 0),
+        available_ratio=both(first.available_ratio, second.available_ratio, 1),
+        born=born[order],
+    )
+
+
+def led_by_nothing(history: DemandHistory, buckets: int) -> DemandHistory:
+    """Return a history with so many buckets before it, in which no key was born."""
+    if not buckets:
+        return history
+
+    def padded(values: Float32s, outside: float) -> Float32s:
+        return np.pad(values, ((0, 0), (buckets, 0)), constant_values=outside)
+
+    return replace(
+        history,
+        first_bucket=history.first_bucket - buckets,
+        demand_units=padded(history.demand_units, 0),
+        order_lines=padded(history.order_lines, 0),
+        available_ratio=padded(history.available_ratio, 1),
+        born=history.born + buckets,
+    )
 
 
 @dataclass(frozen=True, slots=True)

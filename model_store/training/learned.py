@@ -12,6 +12,7 @@ from model_store.training.export import net_graph, parity
 from model_store.training.fit import Fitted, Schedule, fit
 from model_store.training.graph_writer import Member
 from model_store.training.history import DemandHistory
+from model_store.training.mirror import both_ways
 from model_store.training.nets import Net
 from model_store.training.plan import Clock, RunPlan, Trained, created_by
 from model_store.training.progress import Reporter
@@ -49,7 +50,7 @@ def fitted(
     begun = clock()
     features = features_of(learnt, plan.wanted_grid, plan.features)
     reporter.stage("features")
-    made = sequences(learnt, features, plan.wanted_grid, plan.seed)
+    made = sequences(both_ways(learnt, features), features, plan.wanted_grid, plan.seed)
     steps = plan.epochs * made.batches_per_epoch
     fits = []
     for place, net in enumerate(nets):
@@ -59,7 +60,7 @@ def fitted(
         fits.append(fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net))
     graph, difference = _exported(fits, made, features, plan.seed)
     figures = {
-        "keys_learnt": len(made.history.keys),
+        "keys_learnt": min(len(learnt.keys), len(made.history.keys)),
         "buckets_learnt": learnt.buckets,
         "steps": sum(one.steps for one in fits),
         "epochs": round(sum(one.steps for one in fits) / made.batches_per_epoch, 2),

@@ -13,7 +13,7 @@ Sources:
     Multi-Horizon Quantile Recurrent Forecaster, 2017 (every step forecasts every horizon).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -77,9 +77,23 @@ class StepWeights:
         return Net("lstm", (len(self.recurrent_kernel),), self.own_kernel.shape[1])
 
 
-def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> keras.Model:
-    """Return the net: standardised inputs (B, L, O) and (B, L, F - O) to quantiles (B, L, H, Q) in units of scale."""
-    horizons, levels = len(grid.horizons_buckets), len(grid.levels)
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One net in three views with the same weights.
+
+    Attributes:
+        whole: Standardised inputs (B, L, O) and (B, L, F - O) to quantiles (B, L, H, Q) in units of scale.
+        reader: Inputs of own demand (B, L, O) to what the core makes of them, (B, L, U): it needs every bucket.
+        teller: That and both inputs at any S of the buckets, (B, S, …), to their quantiles (B, S, H, Q).
+    """
+
+    whole: keras.Model
+    reader: keras.Model
+    teller: keras.Model
+
+
+def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> Built:
+    """Return an untrained net."""
     own = keras.Input((None, spec.demand_inputs), name="own")
     calendar = keras.Input((None, spec.inputs - spec.demand_inputs), name="calendar")
     # Made first: Keras draws the seeds of weights in the order in which layers are made, and versions are repeatable.
@@ -87,17 +101,34 @@ def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> kera
     remembered = layers.Dense(net.own_units, activation="relu", name=OWN)(own)
     for place, layer in enumerate(core):
         remembered = _added(net, place, remembered, layer(remembered))
-    passed = calendar[..., : spec.inputs - spec.demand_inputs - spec.ahead_inputs] if spec.ahead_inputs else calendar
-    around = layers.Dense(net.dense_units, activation="relu", name=SKIP)(layers.Concatenate()([own, passed]))
-    mixed = layers.Dense(net.dense_units, activation="relu", name=MIX)(layers.Concatenate()([remembered, around]))
-    bias = keras.initializers.Constant(_head_bias(grid))
-    increments = ops.softplus(layers.Dense(horizons * levels, bias_initializer=bias, name=HEAD)(mixed))
-    surface = layers.Reshape((-1, horizons, levels))(increments)
-    if spec.ahead_inputs:
-        ahead = layers.Reshape((-1, horizons, spec.ahead_inputs // horizons))(calendar[..., -spec.ahead_inputs :])
-        surface *= decoder.factors(ahead, mixed, levels)
-    over_levels = ops.matmul(surface, _adding_up(levels).T)
-    return keras.Model([own, calendar], ops.matmul(_adding_up(horizons), over_levels))
+    told = _teller(spec, grid, net)
+    kept = keras.Input((None, remembered.shape[-1]), name="remembered")
+    return Built(
+        whole=keras.Model([own, calendar], told(remembered, own, calendar)),
+        reader=keras.Model(own, remembered),
+        teller=keras.Model([kept, own, calendar], told(kept, own, calendar)),
+    )
+
+
+def _teller(spec: FeatureSpec, grid: QuantileGrid, net: Net) -> Callable[..., keras.KerasTensor]:
+    """Return what makes quantiles of the core's output and both inputs: the dense layers after the core, made once."""
+    horizons, levels = len(grid.horizons_buckets), len(grid.levels)
+    skip = layers.Dense(net.dense_units, activation="relu", name=SKIP)
+    mix = layers.Dense(net.dense_units, activation="relu", name=MIX)
+    head = layers.Dense(horizons * levels, bias_initializer=keras.initializers.Constant(_head_bias(grid)), name=HEAD)
+    factors = decoder.decoder(levels) if spec.ahead_inputs else None
+
+    def told(remembered: keras.KerasTensor, own: keras.KerasTensor, calendar: keras.KerasTensor) -> keras.KerasTensor:
+        passed = calendar[..., : -spec.ahead_inputs] if factors else calendar
+        mixed = mix(layers.Concatenate()([remembered, skip(layers.Concatenate()([own, passed]))]))
+        increments = layers.Reshape((-1, horizons, levels))(ops.softplus(head(mixed)))
+        if factors:
+            ahead = calendar[..., -spec.ahead_inputs :]
+            increments *= factors(layers.Reshape((-1, horizons, spec.ahead_inputs // horizons))(ahead), mixed)
+        over_levels = ops.matmul(increments, _adding_up(levels).T)
+        return ops.matmul(_adding_up(horizons), over_levels)
+
+    return told
 
 
 def _layer(net: Net, place: int) -> keras.Layer:
@@ -122,7 +153,7 @@ def _added(net: Net, place: int, read: keras.KerasTensor, made: keras.KerasTenso
 
 
 def arrays_of(model: keras.Model) -> NetArrays:
-    """Return the weights of a net made by `build`, by name.
+    """Return the weights of a whole net made by `build`, by name.
 
     Dense layers have ``…_kernel`` (inputs, units) and ``…_bias``; LSTM layers ``core_0_kernel``,
     ``core_0_recurrent_kernel`` and ``core_0_bias``; convolutions ``core_0_kernel`` (2, inputs, units), the farther

@@ -8,7 +8,7 @@ from model_store.artifact import Draft
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, default_grid
 from replenishment.quantiles import QuantileGrid
 
-DEFAULT_EPOCHS = 6
+DEFAULT_EPOCHS = 4
 DEFAULT_KIND = "lstm"
 Clock = Callable[[], float]
 """Seconds since some instant."""
@@ -20,7 +20,7 @@ class RunPlan:
     """How a run is made.
 
     Attributes:
-        epochs: How often each bucket is shown, 1 or more.
+        epochs: How often each bucket is shown, forwards and backwards each, 1 or more.
         seed: Of weights, batches and samples.
         ends_by: Instant of the clock by which the run should have ended; infinity makes it repeatable.
         promotes: Whether a challenger that the gate accepts becomes champion.

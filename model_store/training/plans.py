@@ -5,12 +5,12 @@ each cell has the first and the last origin that knows it. Rows of files are
 read in `signals_file`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from model_store.signal_spec import FLAGS, SignalSpec
+from model_store.signal_spec import FLAGS, HOLIDAY, SignalSpec
 from replenishment.arrays import Float32s, Int64s
 from replenishment.buckets import BucketWidth
 from replenishment.forecaster import KnownAhead
@@ -33,6 +33,7 @@ class Plans:
         known_until: First bucket at whose end it no longer holds, (N,).
         shares: Share of the bucket that the plan covers, above 0 to 1, (N,).
         values: Of each channel, NaN where the plan says nothing, (N, C).
+        holidays: Local dates (``2011-12-25``) of public holidays, rising; of all keys.
     """
 
     known_ahead: tuple[str, ...]
@@ -44,6 +45,14 @@ class Plans:
     known_until: Int64s
     shares: Float32s
     values: Float32s
+    holidays: tuple[str, ...] = ()
+
+    @classmethod
+    def nothing(cls, reach_buckets: int) -> Self:
+        """Return no plans at all."""
+        none = np.empty(0, dtype=np.int64)
+        values = np.empty((0, 0), dtype=np.float32)
+        return cls((), (), reach_buckets, none, none, none, none, none.astype(np.float32), values)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,21 +87,20 @@ class Plans:
 
     def spec(self, grid: QuantileGrid, width: BucketWidth) -> SignalSpec:
         """Return what a version of a grid and bucket width reads of them."""
-        return SignalSpec(self.known_ahead, self.known_after, grid.horizons_buckets, width.seconds)
+        ahead = (*self.known_ahead, HOLIDAY) if self.holidays else self.known_ahead
+        return SignalSpec(ahead, self.known_after, grid.horizons_buckets, width.seconds, self.holidays)
 
     def of_rows(self, rows: Int64s, keys: int) -> Self:
         """Return the plans of some of so many keys, in the order of ``rows``."""
         place = np.full(keys, -1)
         place[rows] = np.arange(len(rows))
         kept = place[self.rows] >= 0
-        return type(self)(
-            self.known_ahead,
-            self.known_after,
-            self.reach_buckets,
-            place[self.rows[kept]],
-            self.buckets[kept],
-            self.known_from[kept],
-            self.known_until[kept],
-            self.shares[kept],
-            self.values[kept],
+        return replace(
+            self,
+            rows=place[self.rows[kept]],
+            buckets=self.buckets[kept],
+            known_from=self.known_from[kept],
+            known_until=self.known_until[kept],
+            shares=self.shares[kept],
+            values=self.values[kept],
         )

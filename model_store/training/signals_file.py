@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from model_store.signal_spec import MOST_CHANNELS, PRICE, PROMOTION
+from model_store.signal_spec import HOLIDAY, MOST_CHANNELS, PRICE, PROMOTION
 from model_store.training.bucketing import AnchoredGrid
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
@@ -73,6 +73,8 @@ def read_signals(path: Path, ahead: Sequence[str] = (), after: Sequence[str] = (
             f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns) or 'none'}. Signals "
             f"need {', '.join(REQUIRED)}, and columns named with --signal-columns and --covariate-columns"
         )
+    if HOLIDAY in (*ahead, *after):
+        raise UnusableHistory(f"{path.name}: the channel {HOLIDAY} is that of --holidays; give the column another name")
     own = tuple(name for name in (PROMOTION, PRICE) if name in frame.columns and name not in after)
     known_ahead = tuple(dict.fromkeys((*own, *ahead)))
     known_after = tuple(name for name in dict.fromkeys(after) if name not in known_ahead)
@@ -132,9 +134,10 @@ def _first_origin(at: Int64s, grid: AnchoredGrid) -> Int64s:
 
 
 def _refuse_channels(source: str, names: tuple[str, ...]) -> None:
-    if not 1 <= len(names) <= MOST_CHANNELS:
+    most = MOST_CHANNELS - 1  # one is left for holidays
+    if not 1 <= len(names) <= most:
         raise UnusableHistory(
-            f"{source} has {len(names)} channels ({', '.join(names) or 'none'}), must be 1 to {MOST_CHANNELS}. Give it "
+            f"{source} has {len(names)} channels ({', '.join(names) or 'none'}), must be 1 to {most}. Give it "
             f"a column {PROMOTION} or {PRICE}, or name columns with --signal-columns or --covariate-columns"
         )
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from model_store.kinds.moving_average import fallback
@@ -19,20 +18,18 @@ from model_store.spec import FeatureSpec
 from model_store.training import orders_file
 from model_store.training.errors import TrainingFailed
 from model_store.training.evaluate import mean_spb
-from model_store.training.history import DemandHistory
+from model_store.training.history import DemandHistory, joined
 from model_store.training.online_retail import read_online_retail
-from model_store.training.pipeline import RunPlan, Summary, train
+from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan, Summary, train
 from model_store.training.progress import Reporter
 from model_store.training.synthetic import generate
 from model_store.versions import Versions
-from replenishment.arrays import Float32s
 from replenishment.buckets import BucketWidth
 
 DAY = BucketWidth(86_400)
 UNSEEN_FROM_AT = 1_306_886_400_000  # 2011-06-01
 GENERATED_KEYS = 2_000
 GENERATED_DAYS = 400
-EPOCHS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,37 +57,6 @@ def starter_history(orders: Path, seed: int, generated_keys: int = GENERATED_KEY
     return joined(generate(generated_keys, first, GENERATED_DAYS, seed), retail)
 
 
-def joined(first: DemandHistory, second: DemandHistory) -> DemandHistory:
-    """Return two histories of different keys as one, over the buckets of the first.
-
-    Raises:
-        ValueError: If the second is not within the first, or has another width or one of its keys.
-    """
-    offset = second.first_bucket - first.first_bucket
-    if first.width != second.width or offset < 0 or offset + second.buckets > first.buckets:
-        raise ValueError("the second history must lie within the first")
-    if set(first.keys) & set(second.keys):
-        raise ValueError("the histories share keys")
-    after = first.buckets - offset - second.buckets
-    born = np.concatenate([first.born, second.born + offset])
-    order = np.argsort(born, kind="stable")
-    keys = (*first.keys, *second.keys)
-
-    def both(mine: Float32s, other: Float32s, outside: float) -> Float32s:
-        padded = np.pad(other, ((0, 0), (offset, after)), constant_values=outside)
-        return np.concatenate([mine, padded])[order]
-
-    return DemandHistory(
-        width=first.width,
-        first_bucket=first.first_bucket,
-        keys=tuple(keys[row] for row in order.tolist()),
-        demand_units=both(first.demand_units, second.demand_units, 0),
-        order_lines=both(first.order_lines, second.order_lines, 0),
-        available_ratio=both(first.available_ratio, second.available_ratio, 1),
-        born=born[order],
-    )
-
-
 def rebuild(
     orders: Path,
     into: Path,
@@ -99,7 +65,7 @@ def rebuild(
     *,
     clock: Callable[[], float],
     generated_keys: int = GENERATED_KEYS,
-    epochs: int = EPOCHS,
+    epochs: int = DEFAULT_EPOCHS,
 ) -> Starter:
     """Train the starter and put it in the place of the one in ``into``; same file and seed, same bytes.
 

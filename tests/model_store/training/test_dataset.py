@@ -9,6 +9,7 @@ from model_store.features import FeatureState, features, fresh_memory, observe
 from model_store.spec import FeatureSpec, default_features
 from model_store.training.dataset import (
     CLIP,
+    SCORED_PLACES,
     SETTLING_BUCKETS,
     UNSCORED_BUCKETS,
     Batch,
@@ -33,7 +34,7 @@ def made(history: DemandHistory, spec: FeatureSpec = SPEC, seed: int = 0) -> Seq
 def whole(history: DemandHistory) -> Batch:
     """One window of each key, from birth on."""
     one = made(history)
-    return one.batch(np.arange(len(history.keys)), history.born)
+    return one.batch(np.arange(len(history.keys)), history.born, np.arange(one.window_buckets))
 
 
 def unclipped(one: Sequences) -> tuple[Float64s, Bools]:
@@ -66,7 +67,8 @@ def test_no_bucket_to_come_changes_an_input_a_scale_or_a_target_that_ended_befor
     assert compared.mean() > 0.4
     np.testing.assert_allclose(raw[:, :column][compared], changed_raw[:, :column][compared], atol=2e-4)
     rows = history.born == 0
-    batch, changed_batch = (seen.batch(np.flatnonzero(rows), history.born[rows]) for seen in (one, changed))
+    places = np.arange(one.window_buckets)
+    batch, changed_batch = (seen.batch(np.flatnonzero(rows), history.born[rows], places) for seen in (one, changed))
     for place, horizon in enumerate(GRID.horizons_buckets):
         ended = slice(0, column - horizon)
         np.testing.assert_array_equal(batch.targets[:, ended, place], changed_batch.targets[:, ended, place])
@@ -106,15 +108,17 @@ def test_target_is_demand_summed_over_the_next_buckets_in_units_of_scale_per_buc
             )
 
 
-def test_target_weighs_the_root_of_the_scale_from_the_end_of_settling_to_the_last_whole_target() -> None:
+def test_target_weighs_its_horizon_times_the_root_of_the_scale_from_the_end_of_settling_to_the_last_whole_target() -> (
+    None
+):
     history = history_from([[3.0] * 50, [0.0] * 10 + [40.0] * 40], born=[0, 10])
     one = made(history)
-    batch = one.batch(np.array([0, 1]), history.born)
+    batch = one.batch(np.array([0, 1]), history.born, np.arange(one.window_buckets))
     for row, born in enumerate((0, 10)):
         for place, horizon in enumerate(GRID.horizons_buckets):
             columns = born + np.arange(one.window_buckets)
             scored = (columns >= born + SETTLING_BUCKETS) & (columns + horizon <= 49)
-            wanted = np.where(scored, np.sqrt(one.scale[row, np.minimum(columns, 49)]), 0)
+            wanted = np.where(scored, horizon * np.sqrt(one.scale[row, np.minimum(columns, 49)]), 0)
             np.testing.assert_allclose(batch.weights[row, :, place], wanted, rtol=1e-6)
 
 
@@ -122,7 +126,8 @@ def test_window_that_begins_in_the_middle_of_a_life_is_not_scored_before_its_sta
     history = generated(4, 230)
     one = made(history)
     row = int(np.flatnonzero(history.born == 0)[0])
-    scored = one.batch(np.array([row]), np.array([40])).weights[0].any(axis=1)
+    every = np.arange(one.window_buckets)
+    scored = one.batch(np.array([row]), np.array([40]), every).weights[0].any(axis=1)
     assert not scored[:UNSCORED_BUCKETS].any()
     assert scored[UNSCORED_BUCKETS : one.window_buckets].all()
 
@@ -161,6 +166,25 @@ def test_windows_show_birth_and_the_latest_buckets_at_least_about_half_as_often_
     assert starts.max() == 400 - length
     assert shown.min() > 0.45 * shown.mean()
     assert shown.max() < 1.7 * shown.mean()
+
+
+def test_batches_are_scored_at_places_evenly_apart_that_show_every_bucket_in_time() -> None:
+    one = made(generated(4, 230))
+    batches = one.batches(0)
+    drawn = [next(batches).places for _ in range(40)]
+    assert {len(places) for places in drawn} == {SCORED_PLACES}
+    assert {gap for places in drawn for gap in np.diff(places).tolist()} == {one.window_buckets // SCORED_PLACES}
+    assert set(np.concatenate(drawn).tolist()) == set(range(one.window_buckets))
+
+
+def test_batch_at_some_places_is_the_one_at_all_of_them_there() -> None:
+    history = steady()
+    one, rows, places = made(history), np.arange(5), np.array([16, 24, 32])
+    some, every = one.batch(rows, history.born[rows], places), whole(history)
+    np.testing.assert_array_equal(some.own, every.own[rows])
+    np.testing.assert_array_equal(some.targets, every.targets[rows][:, places])
+    np.testing.assert_array_equal(some.weights, every.weights[rows][:, places])
+    np.testing.assert_array_equal(some.calendar, every.calendar[rows][:, places])
 
 
 def test_key_too_young_for_any_target_is_never_shown() -> None:

@@ -139,4 +139,4 @@ def test_classical_models_do_not_mind_plans(promoted: Backtest) -> None:
             backtest.seen, backtest.origins, SILENT, lambda: 0.0
         )
         made.append(rolled.forecasts.quantiles)
-    assert np.array_equal(*made, equal_nan=True)
+    assert np.array_equal(made[0], made[1], equal_nan=True)

@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 
 from model_store.spec import default_features
-from model_store.training.dataset import sequences
+from model_store.training.dataset import Batch, Sequences, sequences
 from model_store.training.errors import TrainingFailed
 from tests.model_store.training.builders import DAY, SILENT, steady
 from tests.model_store.training.conftest import TINY_GRID, Net, fitted_net
 
 
+def whole_batch(shown: Sequences) -> Batch:
+    """One window of each key, from birth on, scored everywhere."""
+    return shown.batch(shown.trainable, shown.history.born[shown.trainable], np.arange(shown.window_buckets))
+
+
 def loss_of(net: Net) -> float:
     """Pinball loss of a net over all keys from birth on, worked out in NumPy."""
-    shown = net.shown
-    batch = shown.batch(shown.trainable, shown.history.born[shown.trainable])
+    batch = whole_batch(net.shown)
     quantiles = net.fitted.forward(batch.own, batch.calendar)
     levels = np.array(TINY_GRID.levels)
     level_weights = (levels * (1 - levels)) ** -0.25
@@ -29,7 +33,7 @@ def test_loss_is_the_weighted_pinball_loss_of_the_definition(net: Net) -> None:
     from model_store.training.backend import tf
     from model_store.training.fit import pinball_loss
 
-    batch = net.shown.batch(net.shown.trainable, net.shown.history.born[net.shown.trainable])
+    batch = whole_batch(net.shown)
     quantiles = net.fitted.forward(batch.own, batch.calendar)
     given = [tf.constant(one, tf.float32) for one in (quantiles, batch.targets, batch.weights)]
     found = pinball_loss(given[0], given[1], given[2], net.shown)

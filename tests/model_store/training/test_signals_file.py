@@ -44,7 +44,7 @@ def seen(history: DemandHistory, column: int, channel: str = "promotion", row: i
     known = history.closed(column).known_ahead
     assert known is not None
     values: Float32s = known.values[row, :, known.names.index(channel)]
-    return np.nan_to_num(values, nan=-1).round(3).tolist()
+    return [float(value) for value in np.nan_to_num(values, nan=-1).round(3)]
 
 
 def test_a_promotion_covers_buckets_by_the_share_of_them(planned: Planned) -> None:
@@ -98,7 +98,13 @@ def test_columns_of_numbers_that_nobody_named_are_ignored_and_counted(tmp_path: 
 def test_csv_ndjson_and_parquet_mean_the_same(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"signals.{ending}"
     frame = pl.DataFrame([plan(1, 2, promotion=True), plan(3, 4, promotion=False)])
-    {"csv": frame.write_csv, "ndjson": frame.write_ndjson, "parquet": frame.write_parquet}[ending](path)
+    match ending:
+        case "csv":
+            frame.write_csv(path)
+        case "ndjson":
+            frame.write_ndjson(path)
+        case _:
+            frame.write_parquet(path)
     history = with_plans(HISTORY, read_signals(path), 5, GRID)
     assert seen(history, 0) == [0, 1, 0, 0, 0, 0]
 

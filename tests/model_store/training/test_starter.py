@@ -113,7 +113,7 @@ def test_orders_that_all_are_later_are_nothing_to_learn_from(tmp_path: Path) -> 
 
 
 def test_joined_histories_keep_each_key_its_demand_at_its_time() -> None:
-    from model_store.training.starter import joined
+    from model_store.training.history import joined
 
     # bucket    0  1  2  3  4
     # first     1  1  1  1  1
