@@ -123,6 +123,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``cap_units`` on any request. ``textbook_units`` is what mean and deviation
     of the last 28 days and a normal quantile would have ordered.
     ``positions`` are the next offsets of each input topic at the decision.
+    ``used_level`` is the level after online calibration, None where it is the
+    ``service_level``.
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
@@ -155,6 +157,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     stock_assumed: bool
     model_rung: str
     positions: Mapping[str, int]
+    used_level: float | None = None
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):

@@ -52,7 +52,8 @@ class Effects:
     ``causes`` (one for each restock) is the offset in ``orders`` of the line
     that made it due, or -1. ``dropped_tables`` are tables of versions no
     longer served, to unlink. ``accuracy`` is of each version that is
-    scored, if the turn changed it. The last three are how many keys and open
+    scored, if the turn changed it; ``drifted`` names those whose forecasts
+    were found to be off with this turn. The last three are how many keys and open
     requests the partition has, and how many of those are past their expiry.
     """
 
@@ -67,6 +68,7 @@ class Effects:
     buckets_closed: int = 0
     dropped_tables: Sequence[str] = ()
     accuracy: Sequence[VersionAccuracy] = ()
+    drifted: Sequence[str] = ()
     keys: int = 0
     open_requests: int = 0
     expired_requests: int = 0

@@ -24,6 +24,7 @@ _DERIVED = (
     "policy",
     "service_kind",
     "service_level",
+    "used_level",
     "reorder_point",
     "order_up_to_level",
     "reorder_units",
@@ -48,6 +49,7 @@ class KeyFacts(NamedTuple):
     policy: int
     service_kind: int
     service_level: float
+    used_level: float
     reorder_point: int
     order_up_to_level: int
     reorder_units: float
@@ -120,7 +122,7 @@ def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
         *(derived[name].tolist() for name in _DERIVED),
         *(terms[name].tolist() for name in _TERMS),
         demand.mean().tolist(),
-        demand.quantile(derived["service_level"]).tolist(),
+        demand.quantile(derived["used_level"]).tolist(),
     ]
     return [KeyFacts(*fields) for fields in zip(*columns, strict=True)]
 
@@ -177,4 +179,5 @@ def evidence_of(
         stock_assumed=position.is_assumed,
         model_rung=rung,
         positions=positions,
+        used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
     )

@@ -14,7 +14,8 @@ class Plan:
     ``turn_keys`` keys. ``max_request_ratio`` caps a request at that many
     times S. With ``takes_unknown_shipments``, as for files, a shipment of a
     request that nobody here made is in transit if it says when it should
-    arrive: goods that were under way before.
+    arrive: goods that were under way before. With ``calibrates`` the levels of
+    decisions move until realised coverage is the target.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -29,6 +30,7 @@ class Plan:
     closing_chunk_keys: int = 1_024
     turn_keys: int = 16_384
     takes_unknown_shipments: bool = False
+    calibrates: bool = False
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

@@ -15,7 +15,7 @@ TIME = {
     "description": "RFC 3339 UTC with milliseconds",
 }
 ADDED_LATER = frozenset(
-    {"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units", "scored"}
+    {"reorder_units", "order_up_to_units", "order_quantity_units", "cap_units", "textbook_units", "used_level"}
 )
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""
 SCORED = (
