@@ -126,6 +126,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     buckets of it and the ``deliveries_observed`` together.
     ``cold_start`` says that the key had closed fewer than 14 buckets.
     ``positions`` are the next offsets of each input topic at the decision.
+    ``used_level`` is the level after online calibration, None where it is the
+    ``service_level``.
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
@@ -162,6 +164,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     cold_start: bool
     model_rung: str
     positions: Mapping[str, int]
+    used_level: float | None = None
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):

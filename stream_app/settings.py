@@ -93,6 +93,11 @@ class Settings(BaseSettings):
     max_request_ratio: float = Field(
         4.0, gt=0, description="Largest request, in order-up-to levels; guards against blunders."
     )
+    calibrate: bool = Field(
+        False,
+        description="Whether decision levels move, within bounds, until demand stays within them as often as the"
+        " targets say.",
+    )
     metrics_port: int = Field(
         0, ge=0, le=65_535, description="Port of `/metrics`, `/live` and `/ready` on 127.0.0.1; 0 = any free one."
     )
@@ -163,6 +168,7 @@ class Settings(BaseSettings):
             learns_lead_times=self.learn_lead_times,
             expiry_days=self.expiry_days,
             max_request_ratio=self.max_request_ratio,
+            calibrates=self.calibrate,
         )
 
     @property

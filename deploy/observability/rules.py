@@ -201,6 +201,15 @@ ALERTS: Sequence[Alert] = (
         "training",
         "1h",
     ),
+    Alert(
+        "RestockForecastDrift",
+        'sum by (job) (restock_drifted_partitions{role="champion"}) > 0',
+        "warning",
+        "Forecasts are off to one side: retraining is asked for.",
+        "In {{ $value }} partitions demand has been beside the forecasts for longer than chance explains.",
+        "forecast",
+        "15m",
+    ),
 )
 
 

@@ -121,7 +121,7 @@ def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Itera
         if chunk == chunks - 1:
             settle_requests(state, turn)
             turn.buckets_closed = 1
-            end_bucket(state, bucket)
+            turn.drifted = end_bucket(state, bucket)
             turn.is_scored = True
             state.move(closed_through=state.plan.width.start_of(bucket + 1))
         if len(rows) or turn.buckets_closed:

@@ -16,7 +16,7 @@ from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
-from replenishment.engine.scoring import score, take_forecasts
+from replenishment.engine.scoring import score, take_forecasts, used_levels
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
@@ -158,7 +158,8 @@ def set_levels(
     recent = recent_of(state, rows)
     demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)
     demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
-    both = levels_of(demand, targets)
+    used = used_levels(state, columns, rows, targets)
+    both = levels_of(demand, replace(targets, level=used))
     for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
         derived[name][rows] = getattr(both, name)
     derived["curve"][rows] = demand.protection.units
@@ -169,6 +170,7 @@ def set_levels(
     derived["protection_buckets"][rows] = intervals.protection
     derived["cover_buckets"][rows] = intervals.cover
     derived["service_level"][rows] = targets.level
+    derived["used_level"][rows] = used
     derived["policy"][rows] = targets.policy
     derived["service_kind"][rows] = targets.kind
     for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units"):

@@ -54,7 +54,8 @@ class Effects:
     longer served, to unlink. ``keys`` and ``open_requests`` are how many the
     partition has, with how many of those are unanswered past their expiry or
     promised for a time that is over; ``overdue`` are those newly so.
-    ``accuracy`` is of each version that is scored, if the turn changed it.
+    ``accuracy`` is of each version that is scored, if the turn changed it;
+    ``drifted`` names those whose forecasts were found to be off with this turn.
     """
 
     progress: Progress
@@ -68,6 +69,7 @@ class Effects:
     buckets_closed: int = 0
     dropped_tables: Sequence[str] = ()
     accuracy: Sequence[VersionAccuracy] = ()
+    drifted: Sequence[str] = ()
     keys: int = 0
     open_requests: int = 0
     expired_requests: int = 0

@@ -24,6 +24,7 @@ _DERIVED = (
     "policy",
     "service_kind",
     "service_level",
+    "used_level",
     "reorder_point",
     "order_up_to_level",
     "reorder_units",
@@ -54,6 +55,7 @@ class KeyFacts(NamedTuple):
     policy: int
     service_kind: int
     service_level: float
+    used_level: float
     reorder_point: int
     order_up_to_level: int
     reorder_units: float
@@ -131,7 +133,7 @@ def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
         *(terms[name].tolist() for name in _TERMS),
         (derived["stepped_bucket"] - state.window["born_bucket"][rows] + 1).tolist(),
         demand.mean().tolist(),
-        demand.quantile(derived["service_level"]).tolist(),
+        demand.quantile(derived["used_level"]).tolist(),
     ]
     return [KeyFacts(*fields) for fields in zip(*columns, strict=True)]
 
@@ -192,4 +194,5 @@ def evidence_of(
         cold_start=facts.age_buckets < YOUNG_BUCKETS,
         model_rung=rung,
         positions=positions,
+        used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
     )

@@ -15,9 +15,11 @@ class Plan:
     times S. With ``takes_unknown_shipments``, as for files, a shipment of a
     request that nobody here made is in transit if it says when it should
     arrive: goods that were under way before. With ``learns_lead_times`` levels
-    rest on deliveries too, not on the catalog's lead time alone. With ``shows_unmet_demand``, as for
-    files of all demand, orders never stay away because a key has no stock:
-    every bucket is fully available.
+    rest on deliveries too, not on the catalog's lead time alone. With
+    ``shows_unmet_demand``, as for files of all demand, orders never stay away
+    because a key has no stock: every bucket is fully available. With
+    ``calibrates`` the levels of decisions move until realised coverage is the
+    target.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -34,6 +36,7 @@ class Plan:
     takes_unknown_shipments: bool = False
     learns_lead_times: bool = True
     shows_unmet_demand: bool = False
+    calibrates: bool = False
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

@@ -13,6 +13,7 @@ import numpy as np
 
 from replenishment.accuracy import MEASURES, SCORED_LEVELS
 from replenishment.arrays import Records
+from replenishment.drift import Watch
 from replenishment.engine.effects import RowWrites
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
@@ -110,6 +111,7 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("reorder_point", "<i8"),
                 ("order_up_to_level", "<i8"),
                 ("service_level", "<f8"),
+                ("used_level", "<f8"),  # the same after calibration
                 ("lead_time_days", "<f8"),
                 ("review_period_days", "<f8"),
                 ("cover_days", "<f8"),
@@ -129,6 +131,8 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("scored_lead", "<u2", (LEADS,)),  # forecasts that wait for their demand, protection interval first
                 ("scored_due", "<i4", (LEADS,)),  # the bucket with whose end it is known, 0 = none waits
                 ("scored_units", "<f4", (LEADS, len(SCORED_LEVELS) + 1)),  # quantiles, then the mean
+                ("decided_level", "<f4"),  # of the forecast over protection that waits; 0 = decided otherwise
+                ("decided_units", "<f4"),
                 ("curve", "<f4", (levels,)),  # demand over the protection interval
                 ("memory", "<f4", (memory_floats,)),
             ]
@@ -144,6 +148,15 @@ def accuracy_table() -> Table:
             [
                 ("sums", "<f8", (LEADS, CELLS, MEASURES)),
                 ("fast_units", "<f8"),  # least units of a fast key
+                ("residual_sum", "<f8"),  # of the bucket that is closing
+                ("residual_count", "<f8"),
+                ("watch", "<f8", (len(Watch._fields),)),
+                ("drifted_bucket", "<i8"),  # since when retraining is asked for, 0 = it is not
+                ("shift", "<f8", (CELLS,)),  # of decision levels, in log-odds
+                ("shifted_bucket", "<i8", (CELLS,)),
+                ("miss_sum", "<f8", (CELLS,)),
+                ("miss_count", "<f8", (CELLS,)),
+                ("miss_lead_buckets", "<f8", (CELLS,)),
             ]
         ),
     )

@@ -47,6 +47,7 @@ class Turn:
     counts: dict[str, int] = field(default_factory=dict)
     buckets_closed: int = 0
     is_scored: bool = False
+    drifted: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
 
     def count(self, outcome: str, number: int = 1) -> None:
@@ -83,6 +84,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         buckets_closed=turn.buckets_closed,
         dropped_tables=dropped,
         accuracy=accuracy_of(state) if turn.is_scored else (),
+        drifted=turn.drifted,
         keys=state.keys.count,
         open_requests=state.open_requests,
         expired_requests=state.expired_requests,

@@ -108,6 +108,7 @@ class Edge(click.ParamType):
     show_default=True,
     help="Coefficient of variation of the time that deliveries take; 0 = always the same.",
 )
+@click.option("--calibrate", is_flag=True, help="Let decision levels move until demand stays within them as targeted.")
 @click.option("--json", "json_out", type=OUTPUT, help="Write all figures as JSON; - = stdout, in place of the table.")
 @click.option("--decisions-out", type=OUTPUT, help="Write each request as a row of CSV; - = stdout likewise.")
 @click.option("--keys-out", type=OUTPUT, help="Write the figures of each stock key and run as a row of CSV.")
@@ -125,6 +126,7 @@ def simulate(
     shortage: str,
     lead_time_ratio: float,
     lead_time_spread: float,
+    calibrate: bool,
     json_out: Path | None,
     decisions_out: Path | None,
     keys_out: Path | None,
@@ -134,7 +136,7 @@ def simulate(
     The engine of the worker decides; what it requests arrives its lead time
     later. In a bucket: receipts, demand, then review and costs at its end.
     """
-    settings = load_settings(lost_sales=shortage == LOST_SALES)
+    settings = load_settings(lost_sales=shortage == LOST_SALES, calibrate=calibrate or None)
     specs = [parsed(text) for text in policies or (CATALOG,)]
     period = period_of(settings, bucket, start, end)
     files = given(orders, checked(catalog), inventory, signals)

@@ -22,6 +22,7 @@ ADDED_LATER = frozenset(
         "cap_units",
         "textbook_units",
         "cold_start",
+        "used_level",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
         "deliveries_observed",

@@ -7,10 +7,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from replenishment.accuracy import Accuracy
+from replenishment.drift import Watch
 from replenishment.engine.effects import VersionAccuracy
 from replenishment.engine.rows import LEAD_NAMES
 from replenishment.segments import SEGMENTS
 
+ROLES = ("champion", "challenger")
 LABELS = ("role", "lead", "segment")
 SUMS: Mapping[str, tuple[str, str]] = {
     "scored": ("forecast_scored", "Forecasts whose demand became known, the older the less."),
@@ -54,9 +56,25 @@ class AccuracyCollector(Collector):
                 for level, value in getattr(accuracy, field).items():
                     family.add_metric([*labels, f"{level:g}"], value)
             yield family
+        yield from self._drift()
+
+    def _drift(self) -> Iterator[GaugeMetricFamily]:
+        """Yield how far the test for drift is in the partition nearest to it, and in how many it was found."""
+        ratio = GaugeMetricFamily(
+            "restock_drift_ratio", "How far the test for drift is; above 1 = found.", labels=("role",)
+        )
+        asked = GaugeMetricFamily(
+            "restock_drifted_partitions", "Partitions whose forecasts drift: retraining is asked for.", labels=("role",)
+        )
+        for role in ROLES:
+            accounts = [one.account for all_of in self._partitions.values() for one in all_of if one.role == role]
+            if accounts:
+                ratio.add_metric([role], max(Watch(*account["watch"].tolist()).ratio for account in accounts))
+                asked.add_metric([role], sum(bool(account["drifted_bucket"]) for account in accounts))
+        yield from (ratio, asked)
 
     def _found(self) -> Iterator[tuple[list[str], Accuracy]]:
-        for role in ("champion", "challenger"):
+        for role in ROLES:
             # in order of partitions: sums of floats must not depend on which came first
             sums = [
                 one.account["sums"]

@@ -22,6 +22,8 @@ class DecisionLog:
     def applied(self, partition: int, effects: Effects, seconds: float) -> None:
         """Log the decisions of a turn, then count it."""
         self._meter.applied(partition, effects, seconds)
+        for version in effects.drifted:
+            log.warning("retraining_asked", partition=partition, model=version, reason="forecasts drift")
         for restock in effects.restocks[:MOST_LINES]:
             log.info(
                 "restock_requested",

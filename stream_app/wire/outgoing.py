@@ -140,6 +140,9 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
+    # only where it differs: who never calibrates sees what was there before
+    if fields["used_level"] is None:
+        del fields["used_level"]
     return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 

@@ -146,4 +146,11 @@ CASES = (
         "1h",
         ONLY_JOB,
     ),
+    Case(
+        "RestockForecastDrift",
+        {of("drifted_partitions", role="champion"): "0x20 1x40"},
+        "50m",
+        "25m",
+        ONLY_JOB,
+    ),
 )

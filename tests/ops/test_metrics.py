@@ -73,6 +73,7 @@ def account(role: Literal["champion", "challenger"] = "champion") -> VersionAccu
     """Return an account of one forecast over a protection interval: 7 of 4 units came for an old slow key."""
     row = np.zeros(1, dtype=accuracy_table().row)
     row["sums"][0, 0, 1] = measured(np.array([7.0]), np.array([[4.0, 5.0, 7.0, 8.0, 9.0]]), np.array([4.5]))[0]
+    row["watch"], row["drifted_bucket"] = (40, 0.1, 3.0, 7.0, 0.0), 15_000
     return VersionAccuracy(role, "lstm-20270101-0123abcd", row[0])
 
 
@@ -150,6 +151,8 @@ def scripted() -> PrometheusMeter:
         ("restock_forecast_covered", {**SCORED, "level": "0.9"}, 1),
         ("restock_forecast_covered", {**SCORED, "level": "0.8"}, 0),
         ("restock_forecast_pinball_units", {**SCORED, "level": "0.8"}, 1.6),
+        ("restock_drift_ratio", {"role": "champion"}, 0.7),
+        ("restock_drifted_partitions", {"role": "champion"}, 1),
         ("restock_champion_info", {"partition": "0", "version": "lstm-20270101-0123abcd", "rung": "starter"}, 1),
     ],
 )
