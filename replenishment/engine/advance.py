@@ -24,6 +24,7 @@ from replenishment.engine.inventory import take_event
 from replenishment.engine.orders import take_orders
 from replenishment.engine.progress import UNKNOWN
 from replenishment.engine.review import review_closing, review_key, review_lines
+from replenishment.engine.rows import seen_table
 from replenishment.engine.state import PartitionState
 from replenishment.engine.turn import PendingRejections, Turn, settle
 from replenishment.forecaster import Serving
@@ -120,6 +121,8 @@ def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Itera
         if chunk == chunks - 1:
             settle_requests(state, turn)
             turn.buckets_closed = 1
+            if state.seen.pop(bucket, None) is not None:
+                state.abandoned.append(seen_table(bucket).name)
             state.move(closed_through=state.plan.width.start_of(bucket + 1))
         if len(rows) or turn.buckets_closed:
             yield settle(state, turn)

@@ -14,6 +14,7 @@ from replenishment.engine.rows import (
     events_table,
     hot_table,
     restocks_table,
+    seen_table,
     terms_table,
     window_table,
 )
@@ -32,6 +33,7 @@ class Turn:
     terms: dict[int, bool] = field(default_factory=dict)
     requests: set[str] = field(default_factory=set)
     events: set[int] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
     restocks: list[RestockRequested] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     demand: list[DemandClosed] = field(default_factory=list)
@@ -87,6 +89,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _terms(state, turn),
         _requests(state, turn),
         _events(state, turn),
+        *(_seen(state, bucket) for bucket in sorted(turn.seen)),
     ]
     if state.incoming is not None:
         writes.append(_rows(state, state.incoming.table, state.incoming.rows, turn.incoming))
@@ -131,6 +134,10 @@ def _events(state: PartitionState, turn: Turn) -> RowWrites:
         remembered = state.events[row]
         records["fingerprints"][place, : len(remembered)] = remembered
     return table.writes(state.keys.of(np.array(rows, dtype=np.int64)), records)
+
+
+def _seen(state: PartitionState, bucket: int) -> RowWrites:
+    return seen_table(bucket).writes(*state.seen[bucket].unstored(bucket))
 
 
 class PendingRejections:
