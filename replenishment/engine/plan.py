@@ -16,7 +16,8 @@ class Plan:
     request that nobody here made is in transit if it says when it should
     arrive: goods that were under way before. With ``shows_unmet_demand``, as for
     files of all demand, orders never stay away because a key has no stock:
-    every bucket is fully available.
+    every bucket is fully available. Order lines of ``non_stock_skus`` (see
+    ``cleaning.names_no_goods``) are counted and nothing else.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -32,6 +33,7 @@ class Plan:
     turn_keys: int = 16_384
     takes_unknown_shipments: bool = False
     shows_unmet_demand: bool = False
+    non_stock_skus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

@@ -60,6 +60,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         late_corrected=progress.late_corrected + counts.late_corrected,
         late_dropped=progress.late_dropped + counts.late_dropped,
         repeated=progress.repeated + counts.repeated,
+        not_stock=progress.not_stock + counts.not_stock,
         rejected=progress.rejected + len(turn.rejections),
     )
     dropped, state.abandoned = state.abandoned, []

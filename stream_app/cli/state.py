@@ -79,6 +79,6 @@ def _sentences(summary: Summary) -> str:
         f"deciding from {one.decide_from}"
         for name, one in summary.partitions.items()
     ]
-    counts = ("late_corrected", "late_dropped", "repeated", "rejected")
+    counts = ("late_corrected", "late_dropped", "repeated", "not_stock", "rejected")
     lines.append(", ".join(f"{name.replace('_', ' ')} {getattr(summary, name)}" for name in counts))
     return "\n" + "\n".join(lines)

@@ -23,7 +23,7 @@ def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64
 
     Example:
         >>> first, again, other = line_identities(["o-1", "o-1", "o-1"], np.array([1, 1, 2]), np.array([0, 0, 0]))
-        >>> first == again, first == other
+        >>> bool(first == again), bool(first == other)
         (True, False)
     """
     texts = np.array(order_ids, dtype=np.str_)
