@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Int64s: TypeAlias = NDArray[np.int64]
 """Times in epoch milliseconds, bucket indices, units and row numbers."""
 Int32s: TypeAlias = NDArray[np.int32]
+UInt64s: TypeAlias = NDArray[np.uint64]
+"""Fingerprints."""
 UInt32s: TypeAlias = NDArray[np.uint32]
 UInt16s: TypeAlias = NDArray[np.uint16]
 UInt8s: TypeAlias = NDArray[np.uint8]

@@ -95,6 +95,7 @@ class Summary(msgspec.Struct, frozen=True):
     late_corrected: int
     late_dropped: int
     repeated: int
+    not_stock: int
     rejected: int
     partitions: Mapping[str, PartitionProgress]
     accuracy: Mapping[str, Sequence[AccuracyFigures]] = {}
@@ -129,6 +130,7 @@ async def summarised(reader: StateReader, topic_prefix: str) -> Summary:
         late_corrected=sum(one.late_corrected for one in progress.values()),
         late_dropped=sum(one.late_dropped for one in progress.values()),
         repeated=sum(one.repeated for one in progress.values()),
+        not_stock=sum(one.not_stock for one in progress.values()),
         rejected=sum(one.rejected for one in progress.values()),
         partitions={name: _partition_progress(one) for name, one in progress.items()},
         accuracy=await _accuracy(reader, [one.partition for one in found if one is not None]),

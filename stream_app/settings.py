@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator, mod
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+from replenishment.cleaning import patterns_of
 from replenishment.engine.plan import Plan
 from stream_app.errors import ConfigError
 from stream_app.wire.mapping import loaded
@@ -87,6 +88,11 @@ class Settings(BaseSettings):
         True, description="Whether levels rest on the lead times of deliveries too, not on the catalog's alone."
     )
     lost_sales: bool = Field(False, description="Whether demand without stock is lost instead of becoming backorders.")
+    non_stock_skus: str = Field(
+        "",
+        description="SKUs that name no goods, as shell patterns separated by commas; `usual` = postage, fees, vouchers,"
+        " tests and their like. Their order lines are counted as `not_stock` and have no other effect.",
+    )
     expiry_days: float = Field(
         14.0, gt=0, le=3_650, description="Days after which a request without an answer raises an alert."
     )
@@ -149,6 +155,12 @@ class Settings(BaseSettings):
             raise ValueError("; ".join(one.removeprefix("RESTOCK_MAPPING_FILE: ") for one in wrong.problems)) from None
         return value
 
+    @field_validator("non_stock_skus")
+    @classmethod
+    def _are_patterns(cls, value: str) -> str:
+        patterns_of(value)
+        return value
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
         self.plan()
@@ -166,6 +178,7 @@ class Settings(BaseSettings):
             window_buckets=self.window_buckets,
             lost_sales=self.lost_sales,
             learns_lead_times=self.learn_lead_times,
+            non_stock_skus=patterns_of(self.non_stock_skus),
             expiry_days=self.expiry_days,
             max_request_ratio=self.max_request_ratio,
             calibrates=self.calibrate,

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from model_store.training.bucketing import PLACED
+from replenishment.cleaning import USUAL, names_no_goods
 
-NO_STOCK = (
-    r"(?i)^(TEST|DUMMY|SAMPLES?|POST|POSTAGE|DOT|SHIPPING|DELIVERY|FREIGHT|CARRIAGE|DISCOUNT|MANUAL|ADJUST|ADJUSTMENT"
-    r"|BANK[ _.-]?CHARGES?|AMAZON[ _.-]?FEE|FEES?|GIFT[ _.-]?(CARD|VOUCHER)S?|VOUCHERS?)[ _.-]?\d{0,3}$"
-)
-"""Codes that name no goods: tests, carriage, charges, vouchers, corrections by hand."""
 LEAST_LINES = 20
 """Lines from which on a SKU has outliers; slow movers are left alone."""
 FURTHEST_DEVIATIONS = 5.0
@@ -53,8 +49,12 @@ class Cleaned:
     findings: tuple[Finding, ...]
 
 
-def clean(lines: pl.DataFrame) -> Cleaned:
+def clean(lines: pl.DataFrame, non_stock_skus: tuple[str, ...] = (USUAL,)) -> Cleaned:
     """Return checked order lines (see `orders_file.checked_lines`) as models should see them.
+
+    Args:
+        lines: Order lines.
+        non_stock_skus: Which codes name no goods; see `replenishment.cleaning.names_no_goods`.
 
     The rules, in this order:
         repeated: a line of the same key, order, line number and type as an earlier one (without a line number:
@@ -73,7 +73,7 @@ def clean(lines: pl.DataFrame) -> Cleaned:
         (0, [('no_stock', 1)])
     """
     repeated, kept = _split(lines, _is_repeated(lines))
-    no_stock, kept = _split(kept, pl.col("sku").str.contains(NO_STOCK))
+    no_stock, kept = _split(kept, _names_no_goods(kept, non_stock_skus))
     netted, kept = _netted(kept)
     returned, kept = _split(kept, pl.col("quantity") < 0)
     findings = (
@@ -94,6 +94,11 @@ def positive(lines: pl.DataFrame) -> pl.DataFrame:
 def _split(lines: pl.DataFrame, is_found: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     marked = lines.with_columns(is_found=is_found.fill_null(False))
     return marked.filter("is_found").drop("is_found"), marked.filter(~pl.col("is_found")).drop("is_found")
+
+
+def _names_no_goods(lines: pl.DataFrame, non_stock_skus: tuple[str, ...]) -> pl.Expr:
+    found = [sku for sku in lines["sku"].unique().to_list() if names_no_goods(sku, non_stock_skus)]
+    return pl.col("sku").is_in(pl.Series(found, dtype=pl.String).implode())
 
 
 def _is_repeated(lines: pl.DataFrame) -> pl.Expr:

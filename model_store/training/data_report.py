@@ -21,6 +21,7 @@ from model_store.training.inventory_file import read_facts, with_facts
 from model_store.training.orders_file import read_lines
 from replenishment.arrays import Bools, Float64s
 from replenishment.buckets import BucketWidth
+from replenishment.cleaning import USUAL
 from replenishment.segments import INTERMITTENT_INTERVAL
 
 ERRATIC_VARIATION = 0.49
@@ -96,14 +97,16 @@ class DataReport:
         return figures
 
 
-def report_of(orders: Path, inventory: Path | None, width: BucketWidth) -> DataReport:
+def report_of(
+    orders: Path, inventory: Path | None, width: BucketWidth, non_stock_skus: tuple[str, ...] = (USUAL,)
+) -> DataReport:
     """Return the report of a file of order lines, with bucket facts of an inventory file if there is one.
 
     Raises:
         UnusableHistory: If a file is unreadable, a row is wrong, or nothing is ordered.
     """
     lines = read_lines(orders)
-    cleaned = clean(lines)
+    cleaned = clean(lines, non_stock_skus)
     ordered = positive(lines)
     if not cleaned.lines.height or not ordered.height:
         raise UnusableHistory(f"{orders.name} has no line that orders goods, so there is nothing to report")

@@ -24,6 +24,7 @@ from replenishment.engine.inventory import take_event
 from replenishment.engine.orders import take_orders
 from replenishment.engine.progress import UNKNOWN
 from replenishment.engine.review import review_closing, review_key, review_lines
+from replenishment.engine.rows import seen_table
 from replenishment.engine.scoring import end_bucket
 from replenishment.engine.state import PartitionState
 from replenishment.engine.turn import PendingRejections, Turn, settle
@@ -123,6 +124,8 @@ def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Itera
             turn.buckets_closed = 1
             turn.drifted = end_bucket(state, bucket)
             turn.is_scored = True
+            if state.seen.pop(bucket, None) is not None:
+                state.abandoned.append(seen_table(bucket).name)
             state.move(closed_through=state.plan.width.start_of(bucket + 1))
         if len(rows) or turn.buckets_closed:
             yield settle(state, turn)

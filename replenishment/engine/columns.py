@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from replenishment.arrays import Int64s, UInt8s
+from replenishment.arrays import Int64s, UInt8s, UInt64s
 from replenishment.events import CatalogEntry, InventoryEvent, Rejection
 
 Role: TypeAlias = Literal["orders", "inventory", "catalog"]
@@ -43,7 +43,9 @@ class OrderColumns:
     keys (``b""`` for time passing); ``occurred_at`` event times; ``placed_at``
     the time whose bucket a line counts in (``occurred_at`` except for
     cancellations); ``units`` at least 1 (0 for time passing); ``prices`` in
-    1/10,000 of the currency unit, -1 where unknown.
+    1/10,000 of the currency unit, -1 where unknown; ``identities`` are hashes
+    of order, line number and type, 0 where there are none: equal ones of a
+    key are the same line. None: every record is a line of its own.
     """
 
     span: Span
@@ -55,6 +57,7 @@ class OrderColumns:
     placed_at: Int64s
     units: Int64s
     prices: Int64s
+    identities: UInt64s | None = None
 
 
 @dataclass(frozen=True, slots=True)

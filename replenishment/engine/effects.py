@@ -32,6 +32,7 @@ class LineCounts:
     late_corrected: int = 0
     late_dropped: int = 0
     repeated: int = 0
+    not_stock: int = 0
     unknown_requests: int = 0
     lost_units: int = 0
 

@@ -1,12 +1,15 @@
 """Order lines into open buckets and stock: one stretch at a time, between two closings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from replenishment.arrays import Bools, Int64s
+from replenishment.arrays import Bools, Int64s, UInt64s
+from replenishment.cleaning import names_no_goods
 from replenishment.engine.availability import ratio_of, see_lines
 from replenishment.engine.columns import LineKind, OrderColumns
+from replenishment.engine.repeats import SeenLines, fingerprints_of, repeated
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.state import PartitionState
 from replenishment.engine.turn import Turn
@@ -43,6 +46,7 @@ class _Lines:
     signed_units: Int64s
     is_placed: Bools
     prices: Int64s
+    fingerprints: UInt64s | None
 
     @property
     def touched(self) -> Int64s:
@@ -62,10 +66,11 @@ def take_orders(
         clock: The partition's clock at each line of the stretch, (N,).
         turn: Where touched rows, corrections and counts go.
     """
-    lines = _sorted_lines(state, columns, stretch, clock)
+    lines = _sorted_lines(state, columns, stretch, clock, turn)
     turn.count("applied", stretch.stop - stretch.start)
     if lines is None:
         return None
+    lines = _without_repeats(state, lines, turn)
     buckets = state.plan.width.buckets_of(lines.placed_at)
     first_open = state.first_open_bucket
     is_open = buckets >= first_open
@@ -84,12 +89,16 @@ def take_orders(
     return PositionChanges(lines.rows[place], net_units, lines.offsets[place], lines.clock[place])
 
 
-def _sorted_lines(state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s) -> _Lines | None:
+def _sorted_lines(
+    state: PartitionState, columns: OrderColumns, stretch: slice, clock: Int64s, turn: Turn
+) -> _Lines | None:
     kinds = columns.kinds[stretch]
     place = np.flatnonzero(kinds != LineKind.TIME_PASSED)
+    keys = columns.keys[stretch]
+    if state.plan.non_stock_skus:
+        place = _of_goods(keys, place, state.plan.non_stock_skus, turn)
     if not len(place):
         return None
-    keys = columns.keys[stretch]
     rows = state.rows_of(keys if len(place) == len(kinds) else [keys[i] for i in place.tolist()])
     order = np.argsort(rows, kind="stable")
     rows, place = rows[order], place[order]
@@ -105,7 +114,37 @@ def _sorted_lines(state: PartitionState, columns: OrderColumns, stretch: slice, 
         signed_units=np.where(is_placed, columns.units[at], -columns.units[at]),
         is_placed=is_placed,
         prices=columns.prices[at],
+        fingerprints=None if columns.identities is None else fingerprints_of(columns.identities[at], rows),
     )
+
+
+def _of_goods(keys: Sequence[bytes], place: Int64s, non_stock_skus: tuple[str, ...], turn: Turn) -> Int64s:
+    """Return the places of the lines whose SKU names goods."""
+    skus = (keys[one].partition(b"|")[2].decode() for one in place.tolist())
+    is_goods = np.array([not names_no_goods(sku, non_stock_skus) for sku in skus], dtype=np.bool_)
+    turn.count("not_stock", len(place) - int(np.count_nonzero(is_goods)))
+    return place[is_goods]
+
+
+def _without_repeats(state: PartitionState, lines: _Lines, turn: Turn) -> _Lines:
+    """Return the lines that were not taken before, and remember those of open buckets."""
+    if lines.fingerprints is None:
+        return lines
+    buckets = state.plan.width.buckets_of(lines.placed_at)
+    is_open = buckets >= state.first_open_bucket
+    is_repeated = repeated(state.seen, lines.fingerprints, is_open)
+    fresh = np.flatnonzero(is_open & ~is_repeated & (lines.fingerprints != 0))
+    fresh = fresh[np.argsort(lines.offsets[fresh], kind="stable")]
+    for bucket in np.unique(buckets[fresh]).tolist():
+        inside = fresh[buckets[fresh] == bucket]
+        state.seen.setdefault(bucket, SeenLines()).add(lines.fingerprints[inside])
+        turn.seen.add(bucket)
+    if not is_repeated.any():
+        return lines
+    turn.count("repeated", int(np.count_nonzero(is_repeated)))
+    kept = np.flatnonzero(~is_repeated)
+    columns = {name: getattr(lines, name)[kept] for name in _Lines.__slots__ if name != "starts"}
+    return _Lines(**columns, starts=np.flatnonzero(np.diff(columns["rows"], prepend=-1)))
 
 
 def _birth(state: PartitionState, lines: _Lines, kept_buckets: Int64s, turn: Turn) -> None:

@@ -19,7 +19,8 @@ class Plan:
     ``shows_unmet_demand``, as for files of all demand, orders never stay away
     because a key has no stock: every bucket is fully available. With
     ``calibrates`` the levels of decisions move until realised coverage is the
-    target.
+    target. Order lines of ``non_stock_skus`` (see ``cleaning.names_no_goods``)
+    are counted and nothing else.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -37,6 +38,7 @@ class Plan:
     learns_lead_times: bool = True
     shows_unmet_demand: bool = False
     calibrates: bool = False
+    non_stock_skus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.allowed_lateness_seconds < 0:

@@ -34,4 +34,5 @@ class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late_corrected: int = 0
     late_dropped: int = 0
     repeated: int = 0
+    not_stock: int = 0
     rejected: int = 0

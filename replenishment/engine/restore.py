@@ -7,7 +7,9 @@ import numpy as np
 
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import RowWrites
+from replenishment.engine.repeats import SeenLines
 from replenishment.engine.rows import (
+    NEVER,
     REMEMBERED_EVENTS,
     Table,
     accuracy_table,
@@ -15,6 +17,7 @@ from replenishment.engine.rows import (
     events_table,
     hot_table,
     restocks_table,
+    seen_table,
     terms_table,
     window_table,
 )
@@ -34,6 +37,8 @@ def tables(state: PartitionState) -> Sequence[Table]:
     plan = state.plan
     own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
     own += [deliveries_table(), accuracy_table()]
+    if state.first_open_bucket != NEVER:
+        own += [seen_table(state.first_open_bucket + ahead) for ahead in range(plan.open_buckets)]
     return own if state.champion.grid is None else [*own, state.champion.table]
 
 
@@ -45,8 +50,12 @@ def restore(state: PartitionState, writes: RowWrites) -> None:
     """
     by_name = {table.name: table for table in tables(state)}
     records = by_name[writes.table].unpack(writes.packed)
+    name, _, rest = writes.table.partition(":")
+    if name == "seen":
+        state.seen.setdefault(int(rest), SeenLines()).restore(records)
+        return
     try:
-        _RESTORE[writes.table.partition(":")[0]](state, writes.keys, records)
+        _RESTORE[name](state, writes.keys, records)
     except KeyError as missing:
         raise StateMismatch(f"table {writes.table} of partition {state.partition} has a row for {missing}") from None
 

@@ -24,6 +24,8 @@ from replenishment.segments import CELLS
 LAYOUT = 3
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
+SEEN_IN_A_ROW = 64
+"""How many fingerprints of order lines are stored together."""
 REMEMBERED_EVENTS = 64
 """How many ``event_id``s of a key are remembered."""
 FOREVER_UNITS = 2**31 - 1
@@ -221,6 +223,11 @@ def deliveries_table() -> Table:
 def events_table() -> Table:
     """Fingerprints of the last inventory events of a key, oldest first, 0 = none."""
     return Table("events", np.dtype([("fingerprints", "<u8", (REMEMBERED_EVENTS,))]))
+
+
+def seen_table(bucket: int) -> Table:
+    """Fingerprints of the lines of one open bucket in log order, 0 = none; field = number of the row."""
+    return Table(f"seen:{bucket}", np.dtype([("fingerprints", "<u8", (SEEN_IN_A_ROW,))]))
 
 
 def terms_row(entry: CatalogEntry) -> Records:

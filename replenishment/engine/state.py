@@ -11,6 +11,7 @@ import numpy as np
 from replenishment.arrays import Bools, Int64s, Records
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
+from replenishment.engine.repeats import SeenLines
 from replenishment.engine.rows import (
     NEVER,
     Table,
@@ -128,6 +129,7 @@ class PartitionState:
     keys: KeyIndex = field(default_factory=KeyIndex)
     requests: dict[str, OpenRequest] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
+    seen: dict[int, SeenLines] = field(default_factory=dict)
     abandoned: list[str] = field(default_factory=list)
     accounts: dict[str, Records] = field(default_factory=dict)
     open_requests: int = 0

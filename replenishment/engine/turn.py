@@ -16,6 +16,7 @@ from replenishment.engine.rows import (
     events_table,
     hot_table,
     restocks_table,
+    seen_table,
     terms_table,
     window_table,
 )
@@ -38,6 +39,7 @@ class Turn:
     requests: set[str] = field(default_factory=set)
     events: set[int] = field(default_factory=set)
     deliveries: set[int] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
     restocks: list[RestockRequested] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     demand: list[DemandClosed] = field(default_factory=list)
@@ -68,6 +70,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         late_corrected=progress.late_corrected + counts.late_corrected,
         late_dropped=progress.late_dropped + counts.late_dropped,
         repeated=progress.repeated + counts.repeated,
+        not_stock=progress.not_stock + counts.not_stock,
         rejected=progress.rejected + len(turn.rejections),
     )
     dropped, state.abandoned = state.abandoned, []
@@ -111,6 +114,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _events(state, turn),
         _deliveries(state, turn),
         _accounts(state, turn),
+        *(_seen(state, bucket) for bucket in sorted(turn.seen)),
     ]
     if state.incoming is not None:
         writes.append(_rows(state, state.incoming.table, state.incoming.rows, turn.incoming))
@@ -169,6 +173,10 @@ def _accounts(state: PartitionState, turn: Turn) -> RowWrites:
     names = [one.version.encode() for one in scored]
     records = np.concatenate([one.account for one in scored]) if scored else state.champion.account[:0]
     return accuracy_table().writes(names, records, gone)
+
+
+def _seen(state: PartitionState, bucket: int) -> RowWrites:
+    return seen_table(bucket).writes(*state.seen[bucket].unstored(bucket))
 
 
 class PendingRejections:

@@ -28,7 +28,7 @@ TURN_RECORDS = (1, 10, 100, 1_000, 5_000, 20_000, 100_000)
 POLICIES: tuple[str, ...] = get_args(next(one.type for one in msgspec.structs.fields(Evidence) if one.name == "policy"))
 RUNGS = ("champion", "starter", "moving_average")
 _DATA_UNTIL = re.compile(r"-(\d{8})-[0-9a-f]{8}$")
-RECORD_OUTCOMES = ("on_time", "late_corrected", "late_dropped", "repeated", "rejected")
+RECORD_OUTCOMES = ("on_time", "late_corrected", "late_dropped", "repeated", "not_stock", "rejected")
 
 
 class PrometheusMeter:
@@ -206,6 +206,7 @@ class PrometheusMeter:
             "late_corrected": counts.late_corrected,
             "late_dropped": counts.late_dropped,
             "repeated": counts.repeated,
+            "not_stock": counts.not_stock,
             "rejected": len(effects.rejections),
         }
         for outcome, count in outcomes.items():
@@ -269,7 +270,8 @@ class NullMeter:
 
 
 def _on_time(counts: LineCounts) -> int:
-    return counts.applied - counts.late_corrected - counts.late_dropped - counts.repeated
+    other = counts.late_corrected + counts.late_dropped + counts.repeated + counts.not_stock
+    return counts.applied - other
 
 
 def _data_until(version: str) -> float | None:

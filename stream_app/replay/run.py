@@ -130,6 +130,7 @@ def _summary(
         "late_corrected": progress.late_corrected,
         "late_dropped": progress.late_dropped,
         "repeated": progress.repeated,
+        "not_stock": progress.not_stock,
         "stock_keys": tally.keys,
         "buckets_closed": tally.buckets_closed,
         "restocks": sum(one.topic == "restock" for one in outgoing),

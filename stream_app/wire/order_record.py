@@ -30,6 +30,8 @@ class OrderRow:
     placed_at: int
     units: int
     price: int
+    order_id: str = ""
+    line: int = 1
 
 
 def read_order(record: Record, partition: int, admission: Admission) -> OrderRow | Rejection:
@@ -48,9 +50,8 @@ def _row(fields: Fields, record: Record, partition: int, admission: Admission) -
         return OrderRow(LineKind.TIME_PASSED, b"", occurred_at, occurred_at, 0, NO_PRICE)
     is_cancelled = kind == "order_cancelled"
     placed_at = _placed_at(fields, occurred_at) if is_cancelled else occurred_at
-    fields.identifier("order_id")
-    if fields.has("line"):
-        fields.integer("line", 1, LARGEST_LINE)
+    order_id = fields.identifier("order_id")
+    line = fields.integer("line", 1, LARGEST_LINE) if fields.has("line") else 1
     location, sku = fields.key_part("location"), fields.key_part("sku")
     units = fields.integer("quantity", 1, MOST_UNITS, hint="" if is_cancelled else _TAKE_BACK)
     price = round(fields.number("price", 0, HIGHEST_PRICE) * PRICE_PARTS) if fields.has("price") else NO_PRICE
@@ -62,6 +63,8 @@ def _row(fields: Fields, record: Record, partition: int, admission: Admission) -
         placed_at,
         units,
         price,
+        order_id,
+        line,
     )
 
 

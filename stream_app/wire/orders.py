@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from replenishment.arrays import Bools, Int64s
+from replenishment.arrays import Bools, Int64s, UInt64s
 from replenishment.engine.columns import LineKind, OrderColumns, Span
 from replenishment.events import Rejection
 from replenishment.keys import StockKey
@@ -21,6 +21,7 @@ from stream_app.ports import Record, RecordBatch
 from stream_app.wire.admission import EARLIEST_AT, LATEST_AT, Admission
 from stream_app.wire.envelope import is_plain, joined_plain
 from stream_app.wire.fields import LONGEST_ID, MOST_UNITS, has_control_characters
+from stream_app.wire.identities import line_identities
 from stream_app.wire.order_record import (
     HIGHEST_PRICE,
     LARGEST_LINE,
@@ -58,6 +59,7 @@ class _Columns:
     placed_at: Int64s
     units: Int64s
     prices: Int64s
+    identities: UInt64s
 
 
 def decode_orders(batch: RecordBatch, admission: Admission) -> OrderColumns:
@@ -84,6 +86,7 @@ def decode_orders(batch: RecordBatch, admission: Admission) -> OrderColumns:
         placed_at=columns.placed_at,
         units=columns.units,
         prices=columns.prices,
+        identities=columns.identities,
     )
 
 
@@ -139,19 +142,24 @@ def _usual_columns(
     occurred_at, is_read = _occurred_at(lines)
     fits = is_read & (occurred_at >= EARLIEST_AT) & (occurred_at <= _latest_at(records, admission))
     fits &= _have_right_keys(keys, lines, batch.partition, admission)
-    if not "".join(line.order_id for line in lines).isprintable():
-        fits &= ~np.array([has_control_characters(line.order_id) for line in lines], dtype=np.bool_)
+    orders = [line.order_id for line in lines]
+    if not "".join(orders).isprintable():
+        fits &= ~np.array([has_control_characters(order) for order in orders], dtype=np.bool_)
+    numbers = np.array([line.line or 1 for line in lines], dtype=np.int64)
     prices = _prices(lines)
     units = np.array([line.quantity for line in lines], dtype=np.int64)
     place = np.array(places, dtype=np.int64)
     if fits.all():
         placed = np.full(len(place), LineKind.PLACED, dtype=np.int64)
+        identities = line_identities(orders, numbers, placed)
         # each key is its value's, so none is missing
-        return _Columns(place, placed, cast(list[bytes], keys), occurred_at, occurred_at, units, prices), []
+        known_keys = cast(list[bytes], keys)
+        return _Columns(place, placed, known_keys, occurred_at, occurred_at, units, prices, identities), []
     fitting_keys = [key for key, one in zip(keys, fits.tolist(), strict=True) if one and key is not None]
     at = occurred_at[fits]
     kinds = np.full(len(at), LineKind.PLACED, dtype=np.int64)
-    usual = _Columns(place[fits], kinds, fitting_keys, at, at, units[fits], prices[fits])
+    identities = line_identities([orders[one] for one in np.flatnonzero(fits).tolist()], numbers[fits], kinds)
+    usual = _Columns(place[fits], kinds, fitting_keys, at, at, units[fits], prices[fits], identities)
     return usual, place[~fits].tolist()
 
 
@@ -200,14 +208,17 @@ def _prices(lines: Sequence[_UsualLine]) -> Int64s:
 
 def _columns_of(rows: dict[int, OrderRow]) -> _Columns:
     read = rows.values()
+    kinds = _int64s((row.kind for row in read), len(rows))
+    numbers = _int64s((row.line for row in read), len(rows))
     return _Columns(
         place=np.array(list(rows), dtype=np.int64),
-        kinds=_int64s((row.kind for row in read), len(rows)),
+        kinds=kinds,
         keys=[row.key for row in read],
         occurred_at=_int64s((row.occurred_at for row in read), len(rows)),
         placed_at=_int64s((row.placed_at for row in read), len(rows)),
         units=_int64s((row.units for row in read), len(rows)),
         prices=_int64s((row.price for row in read), len(rows)),
+        identities=line_identities([row.order_id for row in read], numbers, kinds),
     )
 
 
@@ -227,6 +238,7 @@ def _merged(one: _Columns, other: _Columns) -> _Columns:
         placed_at=merge(one.placed_at, other.placed_at),
         units=merge(one.units, other.units),
         prices=merge(one.prices, other.prices),
+        identities=np.concatenate([one.identities, other.identities])[order],
     )
 
 

@@ -63,6 +63,7 @@ class Line:
     kind: LineKind = LineKind.PLACED
     placed_at: int | None = None
     price: int = -1
+    identity: int = 0
 
 
 def order_columns(lines: Sequence[Line], start: int, end: int, rejections: Sequence[Rejection] = ()) -> OrderColumns:
@@ -78,6 +79,7 @@ def order_columns(lines: Sequence[Line], start: int, end: int, rejections: Seque
         placed_at=np.array(placed, dtype=np.int64),
         units=np.array([line.units for line in lines], dtype=np.int64),
         prices=np.array([line.price for line in lines], dtype=np.int64),
+        identities=np.array([line.identity for line in lines], dtype=np.uint64),
     )
 
 

@@ -1,0 +1,35 @@
+"""What tells order lines of a key apart: one 64-bit hash of order, line number and type for each line of a batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from replenishment.arrays import Int64s, UInt64s
+from replenishment.engine.repeats import mixed
+from stream_app.wire.fields import LONGEST_ID
+
+_FACTORS = mixed(np.arange(1, LONGEST_ID + 3, dtype=np.uint64)) | np.uint64(1)
+_TEXT, _LINE, _KIND = _FACTORS[:LONGEST_ID], _FACTORS[LONGEST_ID], _FACTORS[LONGEST_ID + 1]
+
+
+def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64s) -> UInt64s:
+    """Return the identity of each line (N,); 0 where there is no order id. Those of a line are the same in any batch.
+
+    Texts are hashed all at once, by a sum of their characters times factors
+    that depend on the place, modulo 2**64: a place without a character adds nothing.
+
+    Source: the multilinear family of Lemire & Kaser, Strongly Universal String Hashing is Fast, The Computer
+        Journal 57(11), 2014.
+
+    Example:
+        >>> first, again, other = line_identities(["o-1", "o-1", "o-1"], np.array([1, 1, 2]), np.array([0, 0, 0]))
+        >>> bool(first == again), bool(first == other)
+        (True, False)
+    """
+    texts = np.array(order_ids, dtype=np.str_)
+    width = texts.dtype.itemsize // 4
+    characters = texts.view(np.uint32).reshape(len(texts), width).astype(np.uint64)
+    sums = mixed(characters @ _TEXT[:width])
+    sums = mixed(sums + line_numbers.astype(np.uint64) * _LINE + kinds.astype(np.uint64) * _KIND)
+    has_order = characters[:, :1].any(axis=1)
+    return np.where(has_order, np.maximum(sums, np.uint64(1)), np.uint64(0))
