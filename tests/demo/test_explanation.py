@@ -37,6 +37,7 @@ EVIDENCE: dict[str, Any] = {
     "cap_units": 8000,
     "textbook_units": 850,
     "stock_assumed": True,
+    "cold_start": False,
     "model_rung": "champion",
     "positions": {"orders": 177_095, "inventory": 12, "catalog": 1_260},
 }
@@ -113,3 +114,9 @@ def test_a_request_without_a_supplier_names_none(change: dict[str, str], said: s
 
 def test_an_unanswered_request_says_so() -> None:
     assert explained(REQUEST, "X", [])[-1] == "The warehouse has not answered yet."
+
+
+def test_a_request_for_a_new_sku_says_that_little_was_known() -> None:
+    new = REQUEST | {"evidence": EVIDENCE | {"cold_start": True}}
+    assert any("The SKU is new" in sentence for sentence in explained(new, None, []))
+    assert not any("The SKU is new" in sentence for sentence in explained(REQUEST, None, []))
