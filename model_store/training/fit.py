@@ -17,6 +17,7 @@ from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
 from model_store.training.nets import Net
 from model_store.training.network import DEFAULT_NET, NetArrays, StepWeights, arrays_of, build
+from model_store.training.precision import multiplying_in
 from model_store.training.progress import Stage
 from replenishment.arrays import Float32s
 
@@ -89,6 +90,7 @@ def fit(
     clock: Callable[[], float],
     stage: Stage,
     net: Net = DEFAULT_NET,
+    precision: str = "float32",
 ) -> Fitted:
     """Fit a net to sequences.
 
@@ -100,12 +102,14 @@ def fit(
         clock: Seconds since some instant.
         stage: Is told of progress, with the loss.
         net: Its shape.
+        precision: In which it multiplies; see `precision`. What is returned is float32 all the same.
 
     Raises:
         TrainingFailed: If the loss is no number.
     """
     keras.utils.set_random_seed(seed)
-    model = build(spec, sequences.grid, net)
+    with multiplying_in(precision):
+        model = build(spec, sequences.grid, net)
     step = _stepper(model, sequences)
     begun, done, shown_loss, progress = clock(), 0, float("nan"), 0.0
     batches = sequences.batches(seed)
@@ -117,6 +121,9 @@ def fit(
         shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
         progress = schedule.progress(done, clock() - begun)
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
+    if precision != "float32":  # what is served is compared with float32
+        fitted, model = model, build(spec, sequences.grid, net)
+        model.set_weights(fitted.get_weights())
     return Fitted(net, arrays_of(model), done, shown_loss, _forward(model))
 
 

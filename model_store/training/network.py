@@ -89,8 +89,10 @@ def build(spec: FeatureSpec, grid: QuantileGrid, net: Net = DEFAULT_NET) -> kera
     around = layers.Dense(net.dense_units, activation="relu", name=SKIP)(layers.Concatenate()([own, calendar]))
     mixed = layers.Dense(net.dense_units, activation="relu", name=MIX)(layers.Concatenate()([remembered, around]))
     bias = keras.initializers.Constant(_head_bias(grid))
-    increments = ops.softplus(layers.Dense(horizons * levels, bias_initializer=bias, name=HEAD)(mixed))
-    over_levels = ops.matmul(layers.Reshape((-1, horizons, levels))(increments), _adding_up(levels).T)
+    # In float32 under any policy: sums of a hundred increments lose too much in fewer digits.
+    head = layers.Dense(horizons * levels, bias_initializer=bias, dtype="float32", name=HEAD)
+    increments = ops.softplus(head(mixed))
+    over_levels = ops.matmul(layers.Reshape((-1, horizons, levels), dtype="float32")(increments), _adding_up(levels).T)
     return keras.Model([own, calendar], ops.matmul(_adding_up(horizons), over_levels))
 
 
