@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from model_store.cli.main import main
 from model_store.spec import default_features
 from model_store.training.dataset import Sequences, sequences
-from model_store.training.nets import PRESETS
+from model_store.training.nets import Net
 from tests.model_store.training.builders import DAY, SILENT, steady
 from tests.model_store.training.conftest import TINY_GRID
 
@@ -22,19 +22,20 @@ def shown() -> Sequences:
     return sequences(steady(), SPEC, TINY_GRID, 0)
 
 
-@pytest.mark.parametrize("name", ["lstm", "lstm_2x50", "cnn", "mlp"])
-def test_net_fitted_in_mixed_precision_learns_alike_and_is_exported_in_float32(shown: Sequences, name: str) -> None:
+@pytest.mark.parametrize(
+    "net", [Net("lstm", (8,), 8), Net("cnn", (8, 8), 8), Net("mlp", (8,), 8)], ids=lambda net: net.core
+)
+def test_net_fitted_in_mixed_precision_learns_alike_and_is_exported_in_float32(shown: Sequences, net: Net) -> None:
     from model_store.training.backend import keras
     from model_store.training.export import net_graph, parity
     from model_store.training.fit import Schedule, fit
     from model_store.training.graph_writer import Member
 
-    net = PRESETS[name]
     plain, mixed = (
         fit(
             shown,
             SPEC,
-            Schedule(20),
+            Schedule(8),
             0,
             clock=lambda: 0.0,
             stage=SILENT.stage("fitting"),
