@@ -37,6 +37,15 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
 @models_option
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
 @click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
+@click.option("--layers", type=click.IntRange(1, 16), help="Layers of a net; with --units.")
+@click.option("--units", type=click.IntRange(1, 4096), help="Units of each layer of a net; with --layers.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "mixed_bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of the multiplications while a net is fitted; it is served in float32.",
+)
 @click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
 @click.option(
     "--seconds-at-most",
@@ -50,6 +59,9 @@ def train(
     models: Path,
     no_promote: bool,
     kind: str,
+    layers: int | None,
+    units: int | None,
+    precision: str,
     epochs: int | None,
     seconds_at_most: float | None,
     seed: int,
@@ -63,6 +75,7 @@ def train(
     the starter) and with a moving average. Exit code 0 also if it was not promoted.
     """
     begun = time.monotonic()
+    kind = _sized(kind, layers, units)
     with reported() as reporter:
         _require_known(kind)
         named = Source(**source)
@@ -82,6 +95,7 @@ def train(
             epochs=epochs or DEFAULT_EPOCHS,
             seed=seed,
             kind=kind,
+            precision=precision,
             ends_by=begun + seconds_at_most if seconds_at_most else float("inf"),
             promotes=not no_promote,
         )
@@ -112,6 +126,13 @@ def starter(orders: Path, into: Path, seed: int, json_file: str | None) -> None:
 
         made = rebuild(orders, into, seed, reporter, clock=time.monotonic)
     _show(made.summary, json_file)
+
+
+def _sized(kind: str, layers: int | None, units: int | None) -> str:
+    """The name of a net of these sizes: lstm with 4 layers of 512 is lstm_4x512."""
+    if (layers is None) != (units is None):
+        raise click.UsageError("--layers and --units go together, such as --kind lstm --layers 2 --units 128")
+    return kind if layers is None else f"{kind}_{layers}x{units}"
 
 
 def _require_known(kind: str) -> None:

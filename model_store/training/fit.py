@@ -17,6 +17,7 @@ from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
 from model_store.training.nets import Net
 from model_store.training.network import DEFAULT_NET, Built, NetArrays, StepWeights, arrays_of, build
+from model_store.training.precision import multiplying_in
 from model_store.training.progress import Stage
 from replenishment.arrays import Float32s
 
@@ -89,6 +90,7 @@ def fit(
     clock: Callable[[], float],
     stage: Stage,
     net: Net = DEFAULT_NET,
+    precision: str = "float32",
 ) -> Fitted:
     """Fit a net to sequences.
 
@@ -100,12 +102,14 @@ def fit(
         clock: Seconds since some instant.
         stage: Is told of progress, with the loss.
         net: Its shape.
+        precision: In which it multiplies; see `precision`. What is returned is float32 all the same.
 
     Raises:
         TrainingFailed: If the loss is no number.
     """
     keras.utils.set_random_seed(seed)
-    built = build(spec, sequences.grid, net)
+    with multiplying_in(precision):
+        built = build(spec, sequences.grid, net)
     step = _stepper(built, sequences)
     begun, done, shown_loss, progress = clock(), 0, float("nan"), 0.0
     batches = sequences.batches(seed)
@@ -117,7 +121,11 @@ def fit(
         shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
         progress = schedule.progress(done, clock() - begun)
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
-    return Fitted(net, arrays_of(built.whole), done, shown_loss, _forward(built.whole))
+    whole = built.whole
+    if precision != "float32":  # what is served is compared with float32
+        whole = build(spec, sequences.grid, net).whole
+        whole.set_weights(built.whole.get_weights())
+    return Fitted(net, arrays_of(whole), done, shown_loss, _forward(whole))
 
 
 def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, sequences: Sequences) -> tf.Tensor:

@@ -57,7 +57,9 @@ def fitted(
         left = (fit_by - clock()) / (len(nets) - place)
         schedule = Schedule(steps, max(left, SHORTEST_FIT_SECONDS))
         stage = reporter.stage(f"fitting {net.core}" if len(nets) > 1 else "fitting")
-        fits.append(fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net))
+        fits.append(
+            fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net, precision=plan.precision)
+        )
     graph, difference = _exported(fits, made, features, plan.seed)
     figures = {
         "keys_learnt": min(len(learnt.keys), len(made.history.keys)),

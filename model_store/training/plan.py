@@ -10,6 +10,8 @@ from replenishment.quantiles import QuantileGrid
 
 DEFAULT_EPOCHS = 4
 DEFAULT_KIND = "lstm"
+PRECISIONS = ("float32", "mixed_bfloat16")
+"""Of the multiplications while a net is fitted; the first is the default."""
 Clock = Callable[[], float]
 """Seconds since some instant."""
 _TOOLS = ("restock", "tensorflow", "keras", "numpy", "onnx")
@@ -27,6 +29,7 @@ class RunPlan:
         features: Inputs of the net; None: those for the bucket width, with the closed weekdays of the history.
         kind: What is made, a name in `trainers.TRAINERS`.
         grid: Horizons and levels that it forecasts; None: the default ones.
+        precision: One of `PRECISIONS`.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -36,6 +39,7 @@ class RunPlan:
     features: FeatureSpec | None = None
     kind: str = DEFAULT_KIND
     grid: QuantileGrid | None = None
+    precision: str = PRECISIONS[0]
 
     @property
     def wanted_grid(self) -> QuantileGrid:
