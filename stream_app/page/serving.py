@@ -55,7 +55,8 @@ async def serve(settings: Settings, access: Access, port: int, tell: Callable[[s
         ConfigError: If the port is taken.
     """
     client = connected(settings.redis_address())
-    runner = web.AppRunner(application(settings, client, access), access_log=None, handler_cancellation=True)
+    app = application(settings, client, access)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, ADDRESS, port, shutdown_timeout=1)
@@ -65,6 +66,8 @@ async def serve(settings: Settings, access: Access, port: int, tell: Callable[[s
             raise ConfigError(
                 [f"port {port} of {ADDRESS} is not free ({wrong.strerror}): choose another, --port 0 takes any"]
             ) from wrong
+        # whoever opens the link at once is not to wait for the first reading
+        await app[SITE].snapshots.first()
         _, bound = runner.addresses[0][:2]
         tell(f"http://{ADDRESS}:{bound}/?token={access.token}")
         await asyncio.Event().wait()
