@@ -1,23 +1,32 @@
 """Makes learned versions: features, fit, export, and proof that the exported graph is the net."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil, inf
 
 import numpy as np
 
 from model_store.artifact import Draft
 from model_store.kinds.table import STEP_GRAPH
 from model_store.spec import FeatureSpec, ModelSpec, default_features
-from model_store.training.dataset import Sequences, closed_weekdays, sequences
+from model_store.training.checkpoint import Checkpoint, digest_of
+from model_store.training.dataset import WINDOW_BUCKETS, Sequences, closed_weekdays, sequences
 from model_store.training.export import net_graph, parity
 from model_store.training.fit import Fitted, Schedule, fit
 from model_store.training.graph_writer import Member
 from model_store.training.history import DemandHistory
 from model_store.training.nets import Net
+from model_store.training.network import NetArrays
 from model_store.training.plan import Clock, RunPlan, Trained, created_by
 from model_store.training.progress import Reporter
+from model_store.training.warm_start import members_of
 from replenishment.arrays import Float32s
 
 SHORTEST_FIT_SECONDS = 5.0
+WARM_SHARE = 1 / 3
+"""Epochs of a run that goes on from weights, as a share of the plan's; each shows recent buckets only."""
+WARM_PEAK = 0.3
+"""Share of the full learning rate that it begins with: enough to follow new demand, too little to forget."""
 
 
 def fitted(
@@ -47,16 +56,22 @@ def fitted(
         TrainingFailed: If a run diverged or the exported graph is not the nets.
     """
     begun = clock()
-    features = plan.features or default_features(learnt.width, closed_weekdays(learnt))
+    members = _members(plan, nets, reporter)
+    features = plan.start.spec.features if plan.start and members else plan.features
+    features = features or default_features(learnt.width, closed_weekdays(learnt))
     reporter.stage("features")
-    made = sequences(learnt, features, plan.wanted_grid, plan.seed)
-    steps = plan.epochs * made.batches_per_epoch
+    made = _shown(learnt, features, plan, members)
+    steps = ceil(plan.epochs * (WARM_SHARE if members else 1) * made.batches_per_epoch)
     fits = []
     for place, net in enumerate(nets):
         left = (fit_by - clock()) / (len(nets) - place)
-        schedule = Schedule(steps, max(left, SHORTEST_FIT_SECONDS))
+        schedule = Schedule(steps, max(left, SHORTEST_FIT_SECONDS), WARM_PEAK if members else 1.0)
         stage = reporter.stage(f"fitting {net.core}" if len(nets) > 1 else "fitting")
-        fits.append(fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net))
+        start = members[place].arrays if members else None
+        kept = _checkpoint(plan, made, (features, net, steps), start, clock)
+        fits.append(
+            fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net, start=start, checkpoint=kept)
+        )
     graph, difference = _exported(fits, made, features, plan.seed)
     figures = {
         "keys_learnt": len(made.history.keys),
@@ -66,9 +81,42 @@ def fitted(
         "loss": float(np.mean([one.loss for one in fits])),
         "parity": difference,
         "fit_seconds": round(clock() - begun, 1),
+        "warm": float(bool(members)),
     }
-    spec = ModelSpec(kind, learnt.width, plan.wanted_grid, features=features)
+    spec = ModelSpec(kind, learnt.width, made.grid, features=features)
     return Trained(Draft(spec, {STEP_GRAPH: graph}, learnt.start_at, learnt.end_at, created_by=created_by()), figures)
+
+
+def _members(plan: RunPlan, nets: Sequence[Net], reporter: Reporter) -> list[Member] | None:
+    """Return the nets that the plan goes on from; None if from none."""
+    if plan.start is None or plan.start.spec.features is None:
+        return None
+    members = members_of(plan.start.graph, nets, plan.start.spec.features, plan.start.spec.grid)
+    if members is None:
+        reporter.say(f"{plan.start.name} is no such net as --kind {plan.kind} names: trained anew, not refreshed")
+    return members
+
+
+def _shown(learnt: DemandHistory, features: FeatureSpec, plan: RunPlan, members: list[Member] | None) -> Sequences:
+    """Return what nets are shown: everything, or recent buckets only and standardised as their weights know it."""
+    if not members:
+        return sequences(learnt, features, plan.wanted_grid, plan.seed, most_bytes=plan.most_bytes)
+    grid = plan.start.spec.grid if plan.start else plan.wanted_grid
+    known = members[0].standardisation
+    made = sequences(learnt, features, grid, plan.seed, most_bytes=plan.most_bytes, standardisation=known)
+    return replace(made, first_shown=max(learnt.buckets - WINDOW_BUCKETS, 0))
+
+
+def _checkpoint(
+    plan: RunPlan, made: Sequences, parts: tuple[object, ...], start: NetArrays | None, clock: Clock
+) -> Checkpoint | None:
+    if plan.checkpoints is None:
+        return None
+    weights = [start[name] for name in sorted(start)] if start else []
+    run = digest_of(
+        made.history, *parts, made.grid, plan.seed, plan.ends_by < inf, sorted(created_by().items()), *weights
+    )
+    return plan.checkpoints.of(run, clock)
 
 
 def _exported(fits: Sequence[Fitted], made: Sequences, features: FeatureSpec, seed: int) -> tuple[bytes, float]:
