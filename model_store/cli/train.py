@@ -61,6 +61,15 @@ class LevelsType(click.ParamType):
 @models_option
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
 @click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
+@click.option("--layers", type=click.IntRange(1, 16), help="Layers of a net; with --units.")
+@click.option("--units", type=click.IntRange(1, 4096), help="Units of each layer of a net; with --layers.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "mixed_bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of the multiplications while a net is fitted; it is served in float32.",
+)
 @click.option(
     "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a net in a minute."
 )
@@ -121,6 +130,8 @@ def train(
     metrics_port: int,
     ends_with_stdin: bool,
     kind: str,
+    layers: int | None,
+    units: int | None,
     json_file: str | None,
     **options: Any,
 ) -> None:
@@ -133,6 +144,7 @@ def train(
     A run that was killed goes on where it was when the same command is given again.
     """
     begun = time.monotonic()
+    kind = _sized(kind, layers, units)
     kept = work or models / ".trainer"
     source = Source(**{name: options.pop(name) for name in SOURCE_FIELDS})
     if every is not None:
@@ -178,6 +190,7 @@ def _plan(
     begun: float,
     kept: Path,
     kind: str,
+    precision: str,
     refresh: bool,
     no_promote: bool,
     epochs: int | None,
@@ -193,6 +206,7 @@ def _plan(
         epochs=epochs or DEFAULT_EPOCHS,
         seed=seed,
         kind=kind,
+        precision=precision,
         ends_by=begun + seconds_at_most if seconds_at_most else float("inf"),
         promotes=not no_promote,
         refreshes=refresh,
@@ -233,6 +247,13 @@ def starter(orders: Path, into: Path, seed: int, json_file: str | None) -> None:
 
         made = rebuild(orders, into, seed, reporter, clock=time.monotonic)
     _show(made.summary, json_file)
+
+
+def _sized(kind: str, layers: int | None, units: int | None) -> str:
+    """The name of a net of these sizes: lstm with 4 layers of 512 is lstm_4x512."""
+    if (layers is None) != (units is None):
+        raise click.UsageError("--layers and --units go together, such as --kind lstm --layers 2 --units 128")
+    return kind if layers is None else f"{kind}_{layers}x{units}"
 
 
 def _require_known(kind: str) -> None:

@@ -18,6 +18,7 @@ from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
 from model_store.training.nets import Net
 from model_store.training.network import DEFAULT_NET, Built, NetArrays, StepWeights, arrays_of, build, set_arrays
+from model_store.training.precision import multiplying_in
 from model_store.training.progress import Stage
 from replenishment.arrays import Float32s
 
@@ -94,6 +95,7 @@ def fit(
     net: Net = DEFAULT_NET,
     start: NetArrays | None = None,
     checkpoint: Checkpoint | None = None,
+    precision: str = "float32",
 ) -> Fitted:
     """Fit a net to sequences.
 
@@ -107,12 +109,14 @@ def fit(
         net: Its shape.
         start: Weights to go on from; None: drawn with the seed.
         checkpoint: Where the run is kept from time to time; what is there is gone on with.
+        precision: In which it multiplies; see `precision`. What is returned is float32 all the same.
 
     Raises:
         TrainingFailed: If the loss is no number.
     """
     keras.utils.set_random_seed(seed)
-    built = build(spec, sequences.grid, net)
+    with multiplying_in(precision):
+        built = build(spec, sequences.grid, net)
     if start is not None:
         set_arrays(built.whole, start)
     optimizer = _optimizer(built)
@@ -130,7 +134,11 @@ def fit(
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
         if checkpoint is not None:
             checkpoint.keep(variables, done, shown_loss, is_last=progress >= 1)
-    return Fitted(net, arrays_of(built.whole), done, shown_loss, _forward(built.whole))
+    whole = built.whole
+    if precision != "float32":  # what is served is compared with float32
+        whole = build(spec, sequences.grid, net).whole
+        whole.set_weights(built.whole.get_weights())
+    return Fitted(net, arrays_of(whole), done, shown_loss, _forward(whole))
 
 
 def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, sequences: Sequences) -> tf.Tensor:

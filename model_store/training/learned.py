@@ -83,7 +83,18 @@ def fitted(
         begins = start.members[place].arrays if start else None
         kept = _checkpoint(plan, made, (features, net, steps), begins, clock)
         fits.append(
-            fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net, start=begins, checkpoint=kept)
+            fit(
+                made,
+                features,
+                schedule,
+                plan.seed,
+                clock=clock,
+                stage=stage,
+                net=net,
+                precision=plan.precision,
+                start=begins,
+                checkpoint=kept,
+            )
         )
     graph, difference = _exported(fits, made, features, plan.seed)
     figures = {

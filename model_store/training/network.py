@@ -115,13 +115,15 @@ def _teller(spec: FeatureSpec, grid: QuantileGrid, net: Net) -> Callable[..., ke
     horizons, levels = len(grid.horizons_buckets), len(grid.levels)
     skip = layers.Dense(net.dense_units, activation="relu", name=SKIP)
     mix = layers.Dense(net.dense_units, activation="relu", name=MIX)
-    head = layers.Dense(horizons * levels, bias_initializer=keras.initializers.Constant(_head_bias(grid)), name=HEAD)
+    bias = keras.initializers.Constant(_head_bias(grid))
+    # In float32 under any policy: sums of a hundred increments lose too much in fewer digits.
+    head = layers.Dense(horizons * levels, bias_initializer=bias, dtype="float32", name=HEAD)
     factors = decoder.decoder(levels) if spec.ahead_inputs else None
 
     def told(remembered: keras.KerasTensor, own: keras.KerasTensor, calendar: keras.KerasTensor) -> keras.KerasTensor:
         passed = calendar[..., : -spec.ahead_inputs] if factors else calendar
         mixed = mix(layers.Concatenate()([remembered, skip(layers.Concatenate()([own, passed]))]))
-        increments = layers.Reshape((-1, horizons, levels))(ops.softplus(head(mixed)))
+        increments = layers.Reshape((-1, horizons, levels), dtype="float32")(ops.softplus(head(mixed)))
         if factors:
             ahead = calendar[..., -spec.ahead_inputs :]
             increments *= factors(layers.Reshape((-1, horizons, spec.ahead_inputs // horizons))(ahead), mixed)

@@ -13,6 +13,8 @@ from replenishment.quantiles import QuantileGrid
 
 DEFAULT_EPOCHS = 4
 DEFAULT_KIND = "lstm"
+PRECISIONS = ("float32", "mixed_bfloat16")
+"""Of the multiplications while a net is fitted; the first is the default."""
 Clock = Callable[[], float]
 """Seconds since some instant."""
 _TOOLS = ("restock", "tensorflow", "keras", "numpy", "onnx")
@@ -45,6 +47,7 @@ class RunPlan:
         features: Inputs of the net; None: those for the bucket width, with the closed weekdays of the history.
         kind: What is made, a name in `trainers.TRAINERS`.
         grid: Horizons and levels that it forecasts; None: the default ones.
+        precision: One of `PRECISIONS`.
         decision_levels: Where the gate measures; some of `scoring.TABLE_LEVELS`.
         refits: Whether an accepted version learns the held-out buckets too before it is promoted.
         refreshes: Whether a net goes on from the champion's weights, on recent buckets, instead of anew.
@@ -60,6 +63,7 @@ class RunPlan:
     features: FeatureSpec | None = None
     kind: str = DEFAULT_KIND
     grid: QuantileGrid | None = None
+    precision: str = PRECISIONS[0]
     decision_levels: tuple[float, ...] = DECISION_LEVELS
     refits: bool = True
     refreshes: bool = False

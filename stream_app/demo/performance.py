@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from stream_app.demo.children import Children
+from stream_app.demo.page_link import page_link
 from stream_app.demo.play import LIVE_FROM
 from stream_app.demo.report import Report
 from stream_app.demo.screen import Screen, Steps, console
@@ -95,7 +96,7 @@ class Performance:
             self._show(summary)
             self._write(report)
             if not choices.ends:
-                self._next_steps(environment)
+                self._next_steps(environment, await page_link(children))
                 await self._idle(watch)
 
     def _banner(self) -> None:
@@ -148,9 +149,10 @@ class Performance:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
 
-    def _next_steps(self, environment: Mapping[str, str]) -> None:
+    def _next_steps(self, environment: Mapping[str, str], link: str) -> None:
         address = " ".join(f"{name}={environment[name]}" for name in ("RESTOCK_KAFKA", "RESTOCK_REDIS_URL"))
         for line in (
+            f"\n[bold]What runs out first, and why:[/] {link}",
             "\n[bold]The workers stay up until Ctrl-C.[/] In another terminal, from this folder:",
             f"  export {address}",
             "  .venv/bin/restock state --location uk --sku 22423 --json",

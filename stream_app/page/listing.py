@@ -136,8 +136,8 @@ def listed(columns: StockColumns, query: Query) -> Listing:
     is_left = _left(columns, query)
     counts = np.bincount(columns.condition[is_left], minlength=len(Condition))
     # nothing is requested for what is not active: it is listed only where it is asked for
-    chosen = CONDITIONS.get(query.condition)
-    is_left &= columns.condition != Condition.INACTIVE if chosen is None else columns.condition == chosen
+    wanted = CONDITIONS.get(query.condition)
+    is_left &= columns.condition != Condition.INACTIVE if wanted is None else columns.condition == wanted
     places = np.flatnonzero(is_left)
     pages = max(1, ceil(len(places) / LINES))
     page = min(query.page, pages)

@@ -244,7 +244,7 @@ def _partitions(snapshot: Snapshot) -> Sequence[Mapping[str, Any]]:
     return [
         {
             "number": one.partition,
-            "keys": one.keys,
+            "stock_keys": one.keys,
             "unsent": one.unsent,
             "watermark": _moment(one.progress.watermark),
             "closed_through": _moment(one.progress.closed_through),

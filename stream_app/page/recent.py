@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream_app.dead_letters import DeadLetter, letter_of
-from stream_app.kafka.topics import TopicNames
+from stream_app.errors import RestockError
+from stream_app.kafka.topics import TopicNames, product_counts
 from stream_app.topic_reader import Message
 from stream_app.wire.times import instant_at
 
@@ -20,8 +21,9 @@ FOLLOWED = ("restock", "inventory", "dead-letter")
 MOST_RECORDS = 20_000
 """How far back a topic is read at the start, over its partitions, and how much of it is remembered."""
 SHOWN_LETTERS = 50
-POLL_MS = 1_000
-ANSWER_SECONDS = 10.0
+POLL_MS = 500
+ANSWER_MS = 5_000
+READY_SECONDS = 10.0
 PAUSE_SECONDS = 5.0
 
 
@@ -111,27 +113,40 @@ class Follower:
 
     def __init__(self, bootstrap: str, names: TopicNames) -> None:
         self._bootstrap = bootstrap
+        self._names = names
         self._roles = {names.of(role): role for role in FOLLOWED}
         self.recent = Recent()
         self.problem = ""
         self._is_ready = asyncio.Event()
+        self._is_stopping = asyncio.Event()
 
     async def ready(self) -> None:
         """Return once what lay in the topics at the start is read, or it is known why not, or after some seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(READY_SECONDS):
                 await self._is_ready.wait()
 
     async def run(self) -> None:
-        """Follow for ever; begin anew whenever Kafka was away."""
-        while True:
+        """Follow until told to stop; begin anew whenever Kafka was away.
+
+        It must not be cancelled: its client would leave connections open.
+        """
+        while not self._is_stopping.is_set():
             try:
                 await self._follow()
-            except (KafkaError, OSError, TimeoutError) as wrong:
+            except RestockError as wrong:
+                self.problem = str(wrong)
+            except (KafkaError, OSError) as wrong:
                 reason = str(wrong) or type(wrong).__name__
                 self.problem = f"Kafka at {self._bootstrap} does not answer ({reason}): start it or set RESTOCK_KAFKA"
-                self._is_ready.set()
-            await asyncio.sleep(PAUSE_SECONDS)
+            self._is_ready.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await self._is_stopping.wait()
+
+    def stop(self) -> None:
+        """Have ``run`` return, within the time of one answer."""
+        self._is_stopping.set()
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -139,31 +154,32 @@ class Follower:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
+            request_timeout_ms=ANSWER_MS,
         )
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await consumer.start()
-                await self._assign(consumer)
-            while not self.problem:
+            await consumer.start()
+            await self._assign(consumer)
+            self.recent, self.problem = Recent(), ""
+            while not self._is_stopping.is_set():
                 await self._poll(consumer)
         finally:
             await consumer.stop()
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> None:
-        """Take over all partitions of the topics, not far before their ends."""
-        existing = await consumer.topics()
-        missing = sorted(self._roles.keys() - existing)
+        """Take over all partitions of the topics, not far before their ends.
+
+        Raises:
+            RestockError: If one does not exist, or Kafka does not answer.
+        """
+        counts = await asyncio.to_thread(product_counts, self._bootstrap, self._names)
+        missing = sorted(self._roles.keys() - counts.keys())
         if missing:
-            self.problem = f"topic {', '.join(missing)} does not exist: run `restock topics create`"
-            self._is_ready.set()
-            return
-        counts = {topic: consumer.partitions_for_topic(topic) or set() for topic in self._roles}
-        partitions = [TopicPartition(topic, one) for topic, found in counts.items() for one in found]
+            raise RestockError(f"topic {', '.join(missing)} does not exist: run `restock topics create`")
+        partitions = [TopicPartition(topic, one) for topic in self._roles for one in range(counts[topic])]
         consumer.assign(partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         for one in partitions:
-            consumer.seek(one, max(starts[one], ends[one] - MOST_RECORDS // len(counts[one.topic])))
-        self.recent, self.problem = Recent(), ""
+            consumer.seek(one, max(starts[one], ends[one] - MOST_RECORDS // counts[one.topic]))
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         found = await consumer.getmany(timeout_ms=POLL_MS, max_records=MOST_RECORDS)
@@ -171,10 +187,10 @@ class Follower:
             for record in records:
                 self.recent.take(self._roles[partition.topic], _message(record))
         if not found:
-            self._is_ready.set()
             # a consumer says nothing when its broker is gone; this does
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await consumer.end_offsets(list(consumer.assignment()))
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            if all([await consumer.position(one) >= end for one, end in ends.items()]):
+                self._is_ready.set()
 
 
 def _message(record: Any) -> Message:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from importlib.resources import files
 
+import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
@@ -23,6 +23,7 @@ MOST_FOLLOWERS = 50
 QUIET_SECONDS = 20.0
 """A page is written to at least this often, so that one that has gone is noticed."""
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+log = structlog.stdlib.get_logger(__name__)
 _FOLLOWERS = web.AppKey("followers", list)
 
 
@@ -54,7 +55,8 @@ async def serve(settings: Settings, access: Access, port: int, tell: Callable[[s
         ConfigError: If the port is taken.
     """
     client = connected(settings.redis_address())
-    runner = web.AppRunner(application(settings, client, access), access_log=None, handler_cancellation=True)
+    app = application(settings, client, access)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, ADDRESS, port, shutdown_timeout=1)
@@ -64,6 +66,8 @@ async def serve(settings: Settings, access: Access, port: int, tell: Callable[[s
             raise ConfigError(
                 [f"port {port} of {ADDRESS} is not free ({wrong.strerror}): choose another, --port 0 takes any"]
             ) from wrong
+        # whoever opens the link at once is not to wait for the first reading
+        await app[SITE].snapshots.first()
         _, bound = runner.addresses[0][:2]
         tell(f"http://{ADDRESS}:{bound}/?token={access.token}")
         await asyncio.Event().wait()
@@ -128,6 +132,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return problem(request, 404, "address", path=request.path)
     except RestockError as wrong:
         return problem(request, 503, "failed", cause=str(wrong), command="restock doctor")
+    except Exception:
+        # what only a developer can mend: the trace is in the terminal, the page says where
+        log.exception("page_failed", path=request.path)
+        return problem(request, 500, "fault", command="restock page")
 
 
 def _let_in(request: web.Request, access: Access) -> web.Response:
@@ -141,9 +149,9 @@ def _let_in(request: web.Request, access: Access) -> web.Response:
 async def _reading(app: web.Application) -> AsyncIterator[None]:
     """Read state and topics as long as the page is served."""
     site = app[SITE]
-    tasks = [asyncio.create_task(site.snapshots.run()), asyncio.create_task(site.follower.run())]
+    reading = asyncio.create_task(site.snapshots.run())
+    following = asyncio.create_task(site.follower.run())
     yield
-    for task in tasks:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    reading.cancel()
+    site.follower.stop()
+    await asyncio.wait([reading, following])

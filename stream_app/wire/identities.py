@@ -13,7 +13,10 @@ _TEXT, _LINE, _KIND = _FACTORS[:LONGEST_ID], _FACTORS[LONGEST_ID], _FACTORS[LONG
 
 
 def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64s) -> UInt64s:
-    """Return the identity of each line (N,); 0 where there is no order id. Those of a line are the same in any batch.
+    """Return the identity of each line (N,), the same in any batch; 0 where there is no order id or no line number.
+
+    Without a number two lines of an order that name the same SKU cannot be
+    told from a line that came twice, and a unit that was sold must not be lost.
 
     Texts are hashed all at once, by a sum of their characters times factors
     that depend on the place, modulo 2**64: a place without a character adds nothing.
@@ -32,4 +35,4 @@ def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64
     sums = mixed(characters @ _TEXT[:width])
     sums = mixed(sums + line_numbers.astype(np.uint64) * _LINE + kinds.astype(np.uint64) * _KIND)
     has_order = characters[:, :1].any(axis=1)
-    return np.where(has_order, np.maximum(sums, np.uint64(1)), np.uint64(0))
+    return np.where(has_order & (line_numbers > 0), np.maximum(sums, np.uint64(1)), np.uint64(0))

@@ -22,7 +22,7 @@ _TAKE_BACK = "; to take back an order send type order_cancelled"
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One row of ``OrderColumns``."""
+    """One row of ``OrderColumns``; ``line`` is 0 where the record numbers none."""
 
     kind: LineKind
     key: bytes
@@ -31,7 +31,7 @@ class OrderRow:
     units: int
     price: int
     order_id: str = ""
-    line: int = 1
+    line: int = 0
 
 
 def read_order(record: Record, partition: int, admission: Admission) -> OrderRow | Rejection:
@@ -51,7 +51,7 @@ def _row(fields: Fields, record: Record, partition: int, admission: Admission) -
     is_cancelled = kind == "order_cancelled"
     placed_at = _placed_at(fields, occurred_at) if is_cancelled else occurred_at
     order_id = fields.identifier("order_id")
-    line = fields.integer("line", 1, LARGEST_LINE) if fields.has("line") else 1
+    line = fields.integer("line", 1, LARGEST_LINE) if fields.has("line") else 0
     location, sku = fields.key_part("location"), fields.key_part("sku")
     units = fields.integer("quantity", 1, MOST_UNITS, hint="" if is_cancelled else _TAKE_BACK)
     price = round(fields.number("price", 0, HIGHEST_PRICE) * PRICE_PARTS) if fields.has("price") else NO_PRICE

@@ -145,7 +145,7 @@ def _usual_columns(
     orders = [line.order_id for line in lines]
     if not "".join(orders).isprintable():
         fits &= ~np.array([has_control_characters(order) for order in orders], dtype=np.bool_)
-    numbers = np.array([line.line or 1 for line in lines], dtype=np.int64)
+    numbers = np.array([line.line or 0 for line in lines], dtype=np.int64)
     prices = _prices(lines)
     units = np.array([line.quantity for line in lines], dtype=np.int64)
     place = np.array(places, dtype=np.int64)

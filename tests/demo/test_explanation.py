@@ -41,6 +41,7 @@ EVIDENCE: dict[str, Any] = {
     "cap_units": 8000,
     "textbook_units": 850,
     "stock_assumed": True,
+    "cold_start": False,
     "model_rung": "champion",
     "positions": {"orders": 177_095, "inventory": 12, "catalog": 1_260},
 }
@@ -127,3 +128,9 @@ def test_deliveries_that_disagree_with_the_catalog_are_in_the_explanation() -> N
     )
     older = {name: value for name, value in EVIDENCE.items() if name not in changed}
     assert "(lead time 7 days, then" in " ".join(request_sentences({**REQUEST, "evidence": older}))
+
+
+def test_a_request_for_a_new_sku_says_that_little_was_known() -> None:
+    new = REQUEST | {"evidence": EVIDENCE | {"cold_start": True}}
+    assert any("The SKU is new" in sentence for sentence in explained(new, None, []))
+    assert not any("The SKU is new" in sentence for sentence in explained(REQUEST, None, []))

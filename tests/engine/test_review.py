@@ -78,6 +78,7 @@ def test_the_request_belongs_to_the_first_line_at_or_below_the_reorder_point() -
     assert request.evidence.positions["orders"] == 11 + 2
     assert request.evidence.inventory_position == S_LOW
     assert request.evidence.stock_assumed
+    assert request.evidence.cold_start
     assert state.position_of(0) == S_HIGH - 10
 
 

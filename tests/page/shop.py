@@ -1,6 +1,7 @@
 """A small shop played through a real worker: history, counts, requests, some of them answered, some refused records."""
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -9,6 +10,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from stream_app.inspect import summarised
+from stream_app.settings import Settings
 from stream_app.store.reader import StateReader
 from tests.e2e.checker import read_topic
 from tests.e2e.cluster import Cluster, eventually
@@ -133,3 +135,10 @@ def answers(requests: Mapping[str, dict[str, Any]], day: int) -> Iterator[Record
         for step, kind in enumerate(("restock_accepted", "restock_shipped", "stock_received")):
             if step <= number % 4:
                 yield keyed(key, {**about, "type": kind, "event_id": f"{kind}-{restock_id}", "event_time": at})
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of a command on a product."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RESTOCK_")}
+    names = ("kafka", "redis_url", "topic_prefix", "state_prefix")
+    return {**own, **{f"RESTOCK_{name.upper()}": str(getattr(settings, name)) for name in names}}

@@ -244,3 +244,18 @@ def test_counts_answer_at_once() -> None:
         assert shop.memory.partitions[0].progress.positions == {"orders": 55, "inventory": 1}
 
     asyncio.run(scene())
+
+
+def test_a_claim_shows_the_accuracy_that_was_known_before() -> None:
+    async def scene() -> None:
+        shop = Shop()
+        processor = await shop.worker()
+        await processor.accept(batch("orders", orders(days=30)))
+        before = [(one.role, one.version, one.account.tobytes()) for one in shop.notes.accuracy]
+        shop.notes.accuracy = ()
+        await shop.worker()
+        assert [(one.role, one.version, one.account.tobytes()) for one in shop.notes.accuracy] == before
+        assert before[0][:2] == ("champion", "mean-1")
+        assert shop.notes.accuracy[0].account["sums"].any()
+
+    asyncio.run(scene())

@@ -86,6 +86,7 @@ RESTOCK_VALUE = (
     b'"model_version":"starter-1","evidence":{"policy":"(s,S)","service_kind":"cycle","service_level":0.95,'
     b'"on_hand":3,"backorders":0,"on_order":1,"in_transit":2,"pending":0,"inventory_position":6,"reorder_point":9,'
     b'"order_up_to_level":30,"protection_buckets":8,"cover_buckets":7,"bucket_seconds":86400,"lead_time_days":7.0,'
+    b'"lead_time_mean_buckets":7.4,"lead_time_deviation_buckets":0.8,"deliveries_observed":5,'
     b'"forecast_origin":"2026-01-01T00:00:00.000Z","expected_units":6.125,"quantile_units":8.5,"reorder_units":8.5,'
     b'"order_up_to_units":29.25,"raw_units":24,"order_quantity_units":null,"minimum_units":null,"pack_units":6,'
     b'"maximum_units":600,"cap_units":120,"textbook_units":18,"stock_assumed":true,"cold_start":false,'

@@ -291,3 +291,26 @@ def test_model_that_cannot_be_fitted_is_left_out_and_said(evaluated: Callable[..
     assert list(figures["models"]) == ["moving_average"]
     assert "one stock key" in figures["not_evaluated"]["lstm"]
     assert "lstm is not evaluated" in result.stderr
+
+
+def test_plans_categories_and_holidays_are_read_and_told(tmp_path: Path) -> None:
+    orders, signals, catalog = tmp_path / "orders.parquet", tmp_path / "signals.csv", tmp_path / "catalog.csv"
+    pl.DataFrame([row for sku in "ab" for row in days(sku, [3] * 130)]).write_parquet(orders)
+    plan = {"starts_at": "2011-04-14", "ends_at": "2011-04-16", "promotion": "true", "visits": 5, "pages": 2}
+    pl.DataFrame([{"sku": "a", **plan}, {"sku": "other", **plan}]).write_csv(signals)
+    pl.DataFrame([{"sku": "a", "category": "toys"}]).write_csv(catalog)
+    told = ("--signals", f"{signals}", "--covariate-columns", "visits", "--catalog", f"{catalog}", "--holidays", "GB")
+    result = ran(orders, *told)
+    assert result.exit_code == 0, result.stderr
+    assert "known ahead: promotion; known afterwards: visits; 1 columns ignored: pages; 1 stock keys" in result.stderr
+    assert "1 categories of 2 stock keys" in result.stderr
+    assert "holidays of GB are off: none came twice" in result.stderr
+
+
+def test_a_wrong_plan_is_named_and_nothing_is_evaluated(tmp_path: Path) -> None:
+    orders, signals = tmp_path / "orders.parquet", tmp_path / "signals.csv"
+    pl.DataFrame(days("a", [3] * 130)).write_parquet(orders)
+    pl.DataFrame([{"sku": "a", "starts_at": "soon", "ends_at": "2011-04-16", "promotion": 1}]).write_csv(signals)
+    result = ran(orders, "--signals", f"{signals}")
+    assert result.exit_code == 1
+    assert "row 1: starts_at is 'soon', must be RFC 3339" in result.stderr
