@@ -174,6 +174,7 @@ def _plan(
     decision_levels: tuple[float, ...],
     seed: int,
 ) -> "RunPlan":
+    from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
     from model_store.training.plan import DEFAULT_EPOCHS, RunPlan
 
@@ -186,7 +187,7 @@ def _plan(
         refreshes=refresh,
         decision_levels=decision_levels,
         most_bytes=round(memory_gb * 2**30),
-        checkpoints=Checkpoints(kept / "fits"),
+        checkpoints=Checkpoints(kept / FITS),
     )
 
 
