@@ -110,6 +110,9 @@ def train(
             held_out_from_at = trial.held_out_from_at
             whole = replace(refitted, metrics=judged.metrics, parent=published, held_out_from_at=held_out_from_at)
             published = versions.publish(whole)
+    meanwhile = _promoted_meanwhile(champion, _champion(versions))
+    if meanwhile and decided.accepted:
+        decided = decided.refused(meanwhile)
     is_promoted = plan.promotes and decided.accepted
     if is_promoted:
         why = "; ".join(decided.reasons)[:_LONGEST_WHY]
@@ -123,7 +126,7 @@ def train(
 
 
 def _fit_by(plan: RunPlan, slowest_seconds: float, now: float) -> float:
-    """Return when the fit should end, so that there is time to try it, to learn the held-out buckets, and to publish."""
+    """Return when the fit should end: trying it, learning the held-out buckets and publishing take time too."""
     # The challenger takes as long to try as the slowest of the others, or longer on a machine that got busier.
     left_seconds = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds - now
     return now + left_seconds * (1 - REFIT_SHARE if plan.refits else 1)
