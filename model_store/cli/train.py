@@ -61,7 +61,7 @@ class LevelsType(click.ParamType):
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
 @click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
 @click.option(
-    "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a net in a minute."
+    "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a third of the epochs."
 )
 @click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown; default: 6.")
 @click.option(
