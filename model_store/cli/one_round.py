@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a round that was told to end."""
+FITS = "fits"
+"""Where fits are kept, below the directory that remembers rounds."""
 PARTING_SECONDS = 5.0
 """What a round may take to end once it is told."""
 Read = Callable[[], "DemandHistory"]
@@ -56,6 +58,8 @@ def run_round(work: Path, plan: Plan, full_every: int, read: Read, train: Train)
             alarm(rounds)
             raise
         write_rounds(work, rounds)
+        for path in (work / FITS).glob("fit-*.npz"):  # of rounds that nobody will go on with
+            path.unlink(missing_ok=True)
         log("info", "round_ended", outcome=rounds.outcome, why=rounds.why)
         return summary
 

@@ -71,7 +71,7 @@ class LevelsType(click.ParamType):
     help="Of the multiplications while a net is fitted; it is served in float32.",
 )
 @click.option(
-    "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a net in a minute."
+    "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a third of the epochs."
 )
 @click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
 @click.option(
@@ -199,6 +199,7 @@ def _plan(
     decision_levels: tuple[float, ...],
     seed: int,
 ) -> "RunPlan":
+    from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
     from model_store.training.plan import DEFAULT_EPOCHS, RunPlan
 
@@ -212,7 +213,7 @@ def _plan(
         refreshes=refresh,
         decision_levels=decision_levels,
         most_bytes=round(memory_gb * 2**30),
-        checkpoints=Checkpoints(kept / "fits"),
+        checkpoints=Checkpoints(kept / FITS),
     )
 
 

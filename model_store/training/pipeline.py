@@ -96,25 +96,25 @@ def train(
     held = Held(history.width, trial.held_out_from_at)
     incumbents = [*incumbent_of(held, versions, reporter), fallback(history.width)]
     tried, slowest_seconds = _tried(trial, incumbents, reporter, clock)
-    # The challenger takes as long to try as the slowest of these, or longer on a machine that got busier.
-    left_seconds = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds - clock()
-    fit_by = clock() + left_seconds * (1 - REFIT_SHARE if plan.refits else 1)
+    fit_by = _fit_by(plan, slowest_seconds, clock())
     if plan.refreshes:
         plan = replace(plan, start=start_of(held, versions, reporter))
     learnt = history.until(trial.first)
     trained = with_priors(trainer(learnt, plan, reporter, clock, fit_by), learnt)
     challenger = _tried(trial, [trained.draft.forecaster()], reporter, clock)[0][0]
-    decided = verdict([trial.contest(challenger, one) for one in tried])
-    for reason in (_promoted_meanwhile(champion, _champion(versions)), other_width(history.width, versions)):
-        decided = decided.refused(reason) if reason else decided
-    metrics = _metrics(challenger.scores, tried[-1].scores)
-    judged = replace(trained.draft, metrics=metrics, parent=champion)
+    decided = _decided(trial, challenger, tried, versions, champion)
+    judged = replace(trained.draft, metrics=_metrics(challenger.scores, tried[-1].scores), parent=champion)
     published = versions.publish(judged)
     if plan.refits and decided.accepted:
-        refitted = _refitted(trainer, history, replace(plan, start=_start(judged, published)), reporter, clock)
+        plan = replace(plan, start=_start(judged, published))
+        refitted = _refitted(trainer, history, plan, reporter, clock)
         if refitted is not None:
-            whole = replace(refitted, metrics=metrics, parent=published, held_out_from_at=trial.held_out_from_at)
+            held_out_from_at = trial.held_out_from_at
+            whole = replace(refitted, metrics=judged.metrics, parent=published, held_out_from_at=held_out_from_at)
             published = versions.publish(whole)
+    meanwhile = _promoted_meanwhile(champion, _champion(versions))
+    if meanwhile and decided.accepted:
+        decided = decided.refused(meanwhile)
     is_promoted = plan.promotes and decided.accepted
     if is_promoted:
         why = "; ".join(decided.reasons)[:_LONGEST_WHY]
@@ -125,6 +125,24 @@ def train(
     figures["seconds"] = round(clock() - begun, 1)
     scores = {published: challenger.scores, **{one.version: one.scores for one in tried}}
     return Summary(published, is_promoted, decided, scores, figures)
+
+
+def _fit_by(plan: RunPlan, slowest_seconds: float, now: float) -> float:
+    """Return when the fit should end: trying it, learning the held-out buckets and publishing take time too."""
+    # The challenger takes as long to try as the slowest of the others, or longer on a machine that got busier.
+    left_seconds = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds - now
+    return now + left_seconds * (1 - REFIT_SHARE if plan.refits else 1)
+
+
+def _decided(
+    trial: Trial, challenger: Tried, incumbents: list[Tried], versions: Versions, compared_with: str | None
+) -> Verdict:
+    """Return the gate's verdict, refused where another champion stands than the one it was compared with."""
+    decided = verdict([trial.contest(challenger, one) for one in incumbents])
+    reasons = (_promoted_meanwhile(compared_with, _champion(versions)), other_width(trial.history.width, versions))
+    for reason in filter(None, reasons):
+        decided = decided.refused(reason)
+    return decided
 
 
 def _trainer(history: DemandHistory, plan: RunPlan) -> Trainer:

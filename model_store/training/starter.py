@@ -85,7 +85,7 @@ def rebuild(
     """
     history = starter_history(orders, seed, generated_keys)
     plan = RunPlan(epochs=epochs, seed=seed, promotes=False, refits=False, features=FeatureSpec())
-    _mended(into)
+    mended(into)
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".starter-") as folder:
         versions = Versions(Path(folder) / "models")
         summary = train(history, versions, plan, reporter, clock=clock, now_at=history.end_at)
@@ -97,7 +97,7 @@ def rebuild(
 
 
 def _exchange(made: Path, into: Path) -> None:
-    """Put a whole directory in the place of another; a kill in between leaves the old one beside, see `_mended`."""
+    """Put a whole directory in the place of another; a kill in between leaves the old one beside, see `mended`."""
     old = _beside(into)
     if into.exists():
         os.rename(into, old)
@@ -106,8 +106,8 @@ def _exchange(made: Path, into: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _mended(into: Path) -> None:
-    """Finish or take back an exchange that was killed."""
+def mended(into: Path) -> None:
+    """Finish or take back an exchange that was killed: the old starter is there then, or the new one."""
     old = _beside(into)
     if old.exists() and not into.exists():
         os.rename(old, into)
