@@ -98,7 +98,7 @@ def test_fit_that_is_killed_goes_on_with_the_steps_that_are_left_and_ends_with_t
     from model_store.training.learned import fitted
 
     monkeypatch.setattr(checkpoint, "BETWEEN_SECONDS", 0.0)
-    plan = RunPlan(epochs=6, grid=GRID, checkpoints=Checkpoints(tmp_path / "fits"))
+    plan = RunPlan(epochs=4, grid=GRID, checkpoints=Checkpoints(tmp_path / "fits"))
 
     def made(plan: RunPlan, reporter: EndsAt) -> bytes:
         nets = [PRESETS["mlp"]]
