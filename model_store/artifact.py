@@ -47,7 +47,7 @@ class FileDigest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls(len(raw), hashlib.sha256(raw).hexdigest())
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a version says of itself.
 
     Attributes:
@@ -59,6 +59,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         parent: Version it was compared with or started from.
         created_by: Program and tool versions that made it.
         files: Every file beside the manifest.
+        held_out_from_at: First instant of the demand that metrics were measured on, by the parent, before this
+            version learnt it too, epoch milliseconds; None: metrics are of this version itself.
     """
 
     schema: int
@@ -69,6 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     parent: str | None
     created_by: dict[str, str]
     files: dict[str, FileDigest]
+    held_out_from_at: int | None = None
 
     def __post_init__(self) -> None:
         _require_sound(self)
@@ -96,6 +99,7 @@ class Draft:
     metrics: Mapping[str, float] = field(default_factory=dict)
     parent: str | None = None
     created_by: Mapping[str, str] = field(default_factory=dict)
+    held_out_from_at: int | None = None
 
     def __post_init__(self) -> None:
         _require_sound(self)
@@ -172,6 +176,7 @@ def write(directory: Path, draft: Draft) -> str:
             parent=draft.parent,
             created_by=dict(draft.created_by),
             files={name: FileDigest.of(raw) for name, raw in sorted(files.items())},
+            held_out_from_at=draft.held_out_from_at,
         )
         # A round trip first, so that the id is that of the bytes as read back (5 becomes 5.0).
         manifest = _decoded(_written(manifest), Manifest, MANIFEST)
@@ -233,6 +238,9 @@ def _built(version: str, spec: ModelSpec, files: Mapping[str, bytes]) -> Forecas
 def _require_sound(described: Manifest | Draft) -> None:
     if not 0 <= described.data_from_at < described.data_until_at <= _LATEST_AT:
         raise ValueError(f"data span {described.data_from_at} to {described.data_until_at} is empty or out of range")
+    held_out = described.held_out_from_at
+    if held_out is not None and not (described.data_from_at < held_out < described.data_until_at and described.parent):
+        raise ValueError(f"held-out demand from {held_out} on is outside of what was learnt, or no parent was judged")
     if not np.isfinite(list(described.metrics.values())).all():
         raise ValueError(f"metrics hold NaN or infinity: {dict(described.metrics)}")
     if described.parent is not None and not VERSION_ID.fullmatch(described.parent):

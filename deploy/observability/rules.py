@@ -210,6 +210,14 @@ ALERTS: Sequence[Alert] = (
         "forecast",
         "15m",
     ),
+    Alert(
+        "RestockTrainingFailing",
+        "max by (job) (restock_trainer_failed_rounds_in_a_row) >= 2",
+        "warning",
+        "Rounds of the trainer fail.",
+        "The last {{ $value }} rounds failed; what serves goes on serving and grows old.",
+        "training",
+    ),
 )
 
 

@@ -6,7 +6,7 @@ Progress and errors go to stderr. What is made of the demand is in `train` and `
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -74,14 +74,14 @@ class Source:
         if self.orders is not None and named:
             raise click.UsageError("--kafka and --orders are two sources; name one")
 
-    def read(self, reporter: "Reporter") -> "DemandHistory":
-        """Return the demand, cut at ``until``.
+    def read(self, reporter: "Reporter", archive: Path | None = None) -> "DemandHistory":
+        """Return the demand, cut at ``until``; that of a topic by way of an archive, if a directory for one is named.
 
         Raises:
             UnusableHistory: If the source cannot be read or holds no demand.
             click.UsageError: If ``until`` is before all of it.
         """
-        history = self._whole(reporter)
+        history = self._whole(reporter, archive)
         reporter.say(
             f"read {len(history.keys)} stock keys over {history.buckets} buckets of {history.width.seconds} s, "
             f"until {datetime.fromtimestamp(history.end_at / 1000, UTC):%Y-%m-%dT%H:%MZ}"
@@ -152,17 +152,43 @@ class Source:
         reporter.say(f"{many} categories of {len(history.keys)} stock keys")
         return known
 
-    def _whole(self, reporter: "Reporter") -> "DemandHistory":
+    def _whole(self, reporter: "Reporter", archive: Path | None) -> "DemandHistory":
         if self.orders is not None:
             from model_store.training.orders_file import read_orders
 
             reporter.stage(f"reading {self.orders.name}")
             return read_orders(self.orders, BucketWidth(self.bucket, self.bucket_offset_seconds))
-        from model_store.training.demand_topic import read_demand
-
         topic = self.topic_prefix + self.topic
-        return read_demand(self.kafka or "", topic, reporter.stage(f"reading {topic}"))
+        stage = reporter.stage(f"reading {topic}")
+        if archive is None:
+            from model_store.training.demand_reader import read_demand
 
+            return read_demand(self.kafka or "", topic, stage)
+        from model_store.training.archive import Archive
+
+        kept = Archive(archive / topic)
+        reporter.say(f"{kept.follow(self.kafka or '', topic, stage, reporter.say)} new records of {topic}")
+        return kept.history()
+
+
+class DurationType(click.ParamType):
+    """A time between rounds: a number and s, m, h, d or w."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return seconds."""
+        if isinstance(value, int):
+            return value
+        match = _WIDTH.fullmatch(value)
+        seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+        if not 1 <= seconds <= LONGEST_SECONDS:
+            self.fail(f"{value!r} is no duration from 1 s to 4 weeks; e.g. 30m, 6h, 1d", param, ctx)
+        return seconds
+
+
+SOURCE_FIELDS = tuple(field.name for field in fields(Source))
+"""Options that say where demand comes from."""
 
 _OPTIONS = (
     click.option("--kafka", envvar="RESTOCK_KAFKA", show_envvar=True, help="Bootstrap servers to read demand from."),
@@ -214,12 +240,12 @@ def source_options(command: _Command) -> _Command:
 
 
 @contextmanager
-def reported() -> "Iterator[Reporter]":
-    """Progress on stderr; an error for the operator is one text there, exit code 1, or 2 for a wrong argument."""
+def reported(*, as_records: bool = False) -> "Iterator[Reporter]":
+    """Progress on stderr, perhaps as JSON; an error for the operator is one text there, exit code 1, or 2 for usage."""
     try:
         from model_store.training.progress import on_stderr
 
-        with on_stderr() as reporter:
+        with on_stderr(as_records=as_records) as reporter:
             yield reporter
     except ModelStoreError as error:
         raise click.ClickException("\n".join([str(error), *getattr(error, "__notes__", [])])) from error

@@ -6,20 +6,26 @@ Loaded only when one of them is named. The result is one JSON object with
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from model_store.cli.main import models_option
-from model_store.cli.source import Source, reported, source_options
+from model_store.cli.main import models_option, reported_errors
+from model_store.cli.source import SOURCE_FIELDS, DurationType, Source, reported, source_options
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
+    from model_store.training.history import DemandHistory
     from model_store.training.pipeline import Summary
+    from model_store.training.plan import RunPlan
+    from model_store.training.progress import Reporter
 
 _STDOUT = "-"
+_LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+"""Those that forecasts are read at."""
 
 json_option = click.option(
     "--json",
@@ -30,6 +36,24 @@ json_option = click.option(
     help="Write what was done as one JSON object to FILE, or to stdout.",
 )
 seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+
+
+class LevelsType(click.ParamType):
+    """Service levels, separated by commas."""
+
+    name = "levels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Return them, rising."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            levels = tuple(sorted({float(one) for one in value.split(",")}))
+        except ValueError:
+            levels = ()
+        if not levels or not set(levels) <= set(_LEVELS):
+            self.fail(f"{value!r} must be some of {', '.join(f'{level:g}' for level in _LEVELS)}", param, ctx)
+        return levels
 
 
 @click.command()
@@ -46,62 +70,160 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
     show_default=True,
     help="Of the multiplications while a net is fitted; it is served in float32.",
 )
+@click.option(
+    "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a third of the epochs."
+)
 @click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
 @click.option(
     "--seconds-at-most",
     type=click.FloatRange(min=20),
     help="End within about so many seconds, with fewer epochs if need be.",
 )
+@click.option(
+    "--memory-gb",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    show_default=True,
+    help="What the inputs of a net may take beside TensorFlow; of more SKUs a sample is drawn.",
+)
+@click.option(
+    "--decision-levels",
+    type=LevelsType(),
+    default="0.9,0.95,0.99",
+    show_default=True,
+    help="Service levels at which the gate measures: those of your catalog.",
+)
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where fits and the archive are kept between runs; default: .trainer in the directory of versions.",
+)
+@click.option("--every", type=DurationType(), help="Stay, and train each 30m, 6h, 1d…; see also --metrics-port.")
+@click.option("--once", is_flag=True, help="One round as --every makes them, then end: for cron.")
+@click.option(
+    "--full-every",
+    type=click.IntRange(1, 1_000),
+    default=8,
+    show_default=True,
+    help="Of rounds, each so many that trained one trains anew; the others refresh.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65_535),
+    default=9465,
+    show_default=True,
+    help="Loopback port of /metrics, /live and /ready with --every; 0 takes any free one.",
+)
+@click.option("--ends-with-stdin", is_flag=True, hidden=True)
 @seed_option
 @json_option
+@click.pass_context
 def train(
+    ctx: click.Context,
+    /,
     *,
     models: Path,
-    no_promote: bool,
+    work: Path | None,
+    every: int | None,
+    once: bool,
+    full_every: int,
+    metrics_port: int,
+    ends_with_stdin: bool,
     kind: str,
     layers: int | None,
     units: int | None,
-    precision: str,
-    epochs: int | None,
-    seconds_at_most: float | None,
-    seed: int,
     json_file: str | None,
-    **source: Any,
+    **options: Any,
 ) -> None:
     """Train a version on closed demand, publish it, and promote it if it forecasts better than what serves now.
 
     Reads the topic demand on Kafka, or a file of order lines. The last buckets
     are held out: on them the new version is compared with the champion (or
     the starter) and with a moving average. Exit code 0 also if it was not promoted.
+
+    A run that was killed goes on where it was when the same command is given again.
     """
     begun = time.monotonic()
     kind = _sized(kind, layers, units)
-    with reported() as reporter:
+    kept = work or models / ".trainer"
+    source = Source(**{name: options.pop(name) for name in SOURCE_FIELDS})
+    if every is not None:
+        if once or json_file:
+            raise click.UsageError("--every stays and writes no result; leave out --once and --json")
+        from model_store.cli.every import stay
+
+        with reported_errors():
+            stay(ctx, every, metrics_port, kept)
+        return
+    from model_store.cli.one_round import end_with_stdin, run_round
+
+    if ends_with_stdin:
+        end_with_stdin()
+    with reported(as_records=once) as reporter:
         _require_known(kind)
-        named = Source(**source)
-        history = named.read(reporter)
-        from model_store.training.bucketing import AnchoredGrid
+        plan = partial(_plan, begun=begun, kept=kept, kind=kind, **options)
+        run = partial(_train, models=models, reporter=reporter)
+        if once:
+            read = partial(_read, source, reporter, kept / "archive")
+            summary = run_round(kept, plan, full_every, read, run)
+        else:
+            summary = run(_read(source, reporter), plan())
+    if summary is None:
+        click.echo("no bucket is new: nothing was trained", err=True)
+    else:
+        _show(summary, json_file)
 
-        grid, reach = AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1]
-        history = named.with_plans(history, grid, reach, reporter)
-        history = named.with_holidays(history, history.buckets, grid, reach, reporter)
-        history = named.with_categories(history, reporter)
-        # TensorFlow takes seconds to load: only now that there is something to learn from.
-        from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan
-        from model_store.training.pipeline import train as run
-        from model_store.versions import Versions
 
-        plan = RunPlan(
-            epochs=epochs or DEFAULT_EPOCHS,
-            seed=seed,
-            kind=kind,
-            precision=precision,
-            ends_by=begun + seconds_at_most if seconds_at_most else float("inf"),
-            promotes=not no_promote,
-        )
-        now_at = time.time_ns() // 1_000_000
-        summary = run(history, Versions(models), plan, reporter, clock=time.monotonic, now_at=now_at)
-    _show(summary, json_file)
+def _read(source: Source, reporter: "Reporter", archive: Path | None = None) -> "DemandHistory":
+    """Return the demand with all that a version may know beside it: plans, holidays, categories."""
+    from model_store.training.bucketing import AnchoredGrid
+
+    history = source.read(reporter, archive)
+    grid, reach = AnchoredGrid(history.width), DEFAULT_HORIZONS_BUCKETS[-1]
+    history = source.with_plans(history, grid, reach, reporter)
+    history = source.with_holidays(history, history.buckets, grid, reach, reporter)
+    return source.with_categories(history, reporter)
+
+
+def _plan(
+    *,
+    begun: float,
+    kept: Path,
+    kind: str,
+    precision: str,
+    refresh: bool,
+    no_promote: bool,
+    epochs: int | None,
+    seconds_at_most: float | None,
+    memory_gb: float,
+    decision_levels: tuple[float, ...],
+    seed: int,
+) -> "RunPlan":
+    from model_store.cli.one_round import FITS
+    from model_store.training.checkpoint import Checkpoints
+    from model_store.training.plan import DEFAULT_EPOCHS, RunPlan
+
+    return RunPlan(
+        epochs=epochs or DEFAULT_EPOCHS,
+        seed=seed,
+        kind=kind,
+        precision=precision,
+        ends_by=begun + seconds_at_most if seconds_at_most else float("inf"),
+        promotes=not no_promote,
+        refreshes=refresh,
+        decision_levels=decision_levels,
+        most_bytes=round(memory_gb * 2**30),
+        checkpoints=Checkpoints(kept / FITS),
+    )
+
+
+def _train(history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter") -> "Summary":
+    # Loaded only now that there is something to learn from: TensorFlow takes seconds.
+    from model_store.training.pipeline import train as run
+    from model_store.versions import Versions
+
+    now_at = time.time_ns() // 1_000_000
+    return run(history, Versions(models), plan, reporter, clock=time.monotonic, now_at=now_at)
 
 
 @click.command()

@@ -30,7 +30,9 @@ SCORED_PLACES = 20
 BATCH_KEYS = 64
 CLIP = 6.0
 MOST_INPUT_BYTES = 2**30
-"""Own inputs that are held; of more keys a sample is drawn."""
+"""Inputs and sums that are held unless a run says otherwise; of more keys a sample is drawn."""
+_SUMS_BYTES = 20
+"""Of a key in a bucket, beside its inputs: scale and two running sums."""
 _LEAST_WEEKS = 4
 
 
@@ -98,6 +100,7 @@ class Sequences:
         scale: Units per bucket that demand is measured in, (K, T).
         units_before: Units before each bucket, (K, T + 1).
         missing_before: Buckets without knowledge before each bucket, (K, T + 1).
+        first_shown: Column from which on windows are drawn.
     """
 
     history: DemandHistory
@@ -109,6 +112,7 @@ class Sequences:
     scale: Float32s
     units_before: Float64s
     missing_before: Int64s
+    first_shown: int = 0
 
     @property
     def window_buckets(self) -> int:
@@ -124,19 +128,28 @@ class Sequences:
     @property
     def batches_per_epoch(self) -> int:
         """How many batches show every bucket about once."""
-        lengths = self.history.buckets - self.history.born[self.trainable]
-        return max(1, ceil(float(np.ceil(lengths / self.window_buckets).sum()) / BATCH_KEYS))
+        return max(1, ceil(float(self._windows(self.trainable).sum()) / BATCH_KEYS))
 
-    def batches(self, seed: int) -> Iterator[Batch]:
-        """Yield batches without end: an epoch shows each key as often as its life has windows, in random order."""
+    def _windows(self, rows: Int64s) -> Int64s:
+        """How many windows the shown life of each key has, (N,)."""
+        lengths = self.history.buckets - np.maximum(self.history.born[rows], self.first_shown)
+        return np.ceil(lengths / self.window_buckets).astype(np.int64)
+
+    def batches(self, seed: int, skipped: int = 0) -> Iterator[Batch]:
+        """Yield batches without end: an epoch shows each key as often as its life has windows, in random order.
+
+        The first ``skipped`` are drawn and left out, so that a run that was interrupted sees the rest.
+        """
         rng = np.random.default_rng(seed)
         rows = self.trainable
-        windows = np.ceil((self.history.buckets - self.history.born[rows]) / self.window_buckets).astype(np.int64)
-        shown = np.repeat(rows, windows)
+        shown, drawn = np.repeat(rows, self._windows(rows)), 0
         while True:
             order = rng.permutation(np.resize(rng.permutation(shown), self.batches_per_epoch * BATCH_KEYS))
             for chosen in order.reshape(-1, BATCH_KEYS):
-                yield self.batch(chosen, self._starts(chosen, rng), self._places(rng))
+                starts, places = self._starts(chosen, rng), self._places(rng)
+                drawn += 1
+                if drawn > skipped:
+                    yield self.batch(chosen, starts, places)
 
     def _places(self, rng: np.random.Generator) -> Int64s:
         """Return places to score: equally many in every batch, from a first one that is drawn."""
@@ -149,7 +162,7 @@ class Sequences:
         Drawn evenly over a range that is half a window too long at both ends,
         then moved inside: birth and the latest buckets are shown half as often as the mean, not hardly ever.
         """
-        born, length = self.history.born[rows], self.window_buckets
+        born, length = np.maximum(self.history.born[rows], self.first_shown), self.window_buckets
         latest = np.maximum(self.history.buckets - length, born)
         drawn = rng.integers(born - length // 2, latest + length // 2 + 1)
         return np.clip(drawn, born, latest)
@@ -180,15 +193,33 @@ class Sequences:
         return Batch(places, own, around, targets.astype(np.float32), weights.astype(np.float32))
 
 
-def sequences(history: DemandHistory, spec: FeatureSpec, grid: QuantileGrid, seed: int) -> Sequences:
-    """Return the sequences of a history; of too many keys a sample is drawn with ``seed``."""
-    most = max(1, MOST_INPUT_BYTES // (4 * (spec.demand_inputs + spec.signal_inputs) * history.buckets))
+def sequences(
+    history: DemandHistory,
+    spec: FeatureSpec,
+    grid: QuantileGrid,
+    seed: int,
+    *,
+    most_bytes: int = MOST_INPUT_BYTES,
+    standardisation: Standardisation | None = None,
+) -> Sequences:
+    """Return the sequences of a history.
+
+    Args:
+        history: Demand to learn from.
+        spec: Features that inputs are.
+        grid: Horizons of the targets.
+        seed: Of the sample that is drawn of too many keys.
+        most_bytes: What inputs and sums may take.
+        standardisation: Of the inputs, as some weights know it; None: that of this history.
+    """
+    most = max(1, most_bytes // ((4 * (spec.demand_inputs + spec.signal_inputs) + _SUMS_BYTES) * history.buckets))
     if len(history.keys) > most:
         chosen = np.random.default_rng(seed).choice(len(history.keys), most, replace=False)
         history = history.of_rows(np.sort(chosen))
     raw = inputs_of(history, spec)
     own, days = raw.own, raw.calendar
-    standardisation = _standardised(history, spec, own, days).joined(signal_standardisation(spec, raw.signals))
+    if standardisation is None:
+        standardisation = _standardised(history, spec, own, days).joined(signal_standardisation(spec, raw.signals))
     ends = np.cumsum([0, spec.demand_inputs, spec.calendar_inputs, spec.signal_inputs])
     own_part, calendar_part, signal_part = (standardisation.part(slice(*part)) for part in pairwise(ends.tolist()))
     for block, signals in zip(own, raw.signals, strict=True):

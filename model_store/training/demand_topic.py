@@ -1,19 +1,16 @@
-"""Demand history from the topic ``demand``: closed buckets and their corrections, read from beginning to present end.
+"""Demand history from records of the topic ``demand``: closed buckets and their corrections.
 
 The topic is written at least once: a repeated closed chunk is recognised by
 (partition, bucket, chunk), and a correction carries the new value rather than
 a difference, so reading everything twice gives the same history.
 """
 
-import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Literal
 
 import msgspec
 import numpy as np
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import Cells, DemandHistory, assemble
@@ -23,12 +20,6 @@ from replenishment.keys import key_bytes
 
 SCHEMA = 1
 DAY_SECONDS = 86_400
-PATIENCE_SECONDS = 30.0
-"""How long a broker may deliver nothing before its end."""
-BOOTSTRAP_MS = 10_000
-POLL_RECORDS = 500
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
 
 class DemandRecord(msgspec.Struct, frozen=True, gc=False):
@@ -53,50 +44,61 @@ class DemandRecord(msgspec.Struct, frozen=True, gc=False):
         if lengths != {len(self.available_fraction)}:
             raise ValueError(f"columns have lengths {sorted(lengths)}")
 
+    @property
+    def start_at(self) -> int:
+        """First instant of the bucket, epoch milliseconds."""
+        return int(np.datetime64(self.bucket_start.removesuffix("Z"), "ms").astype(np.int64))
 
-def read_demand(bootstrap: str, topic: str, progress: Progress) -> DemandHistory:
-    """Return the history in a topic on a Kafka server.
+    @property
+    def width(self) -> BucketWidth:
+        """Width and offset of the buckets.
 
-    Args:
-        bootstrap: Bootstrap servers, ``host:port[,host:port…]``.
-        topic: Real name of the topic.
-        progress: Is told of records read.
-
-    Raises:
-        UnusableHistory: If the server does not answer, the topic is missing or empty, or a record is no demand.
-    """
-    try:
-        return history_of(_records(bootstrap, topic, progress), topic)
-    except KafkaError as error:
-        raise UnusableHistory(
-            f"Kafka at {bootstrap} cannot be read ({error}). Check the address: --kafka or RESTOCK_KAFKA"
-        ) from error
+        Raises:
+            ValueError: If the start is no time, or the width out of range.
+        """
+        return _width_of(self.start_at, self.bucket_seconds)
 
 
 def history_of(values: Iterable[bytes], source: str) -> DemandHistory:
     """Return the history that demand records tell, in the order in which they were written.
 
-    Records of a bucket width other than the last record's belong to an earlier setting and are left out.
-
     Raises:
         UnusableHistory: If a record is no demand, or there is none.
     """
+    return history_told((decoded(value, f"record {place} of {source}") for place, value in enumerate(values)), source)
+
+
+def decoded(value: bytes, where: str) -> DemandRecord:
+    """Return a record of the topic.
+
+    Raises:
+        UnusableHistory: If it is no demand; ``where`` names it.
+    """
+    try:
+        record = msgspec.json.decode(value, type=DemandRecord)
+        _ = record.width
+    except (ValueError, RecursionError) as error:
+        raise UnusableHistory(f"{where} is no closed demand ({str(error)[:200]}). Is it the right topic?") from error
+    return record
+
+
+def history_told(records: Iterable[DemandRecord], source: str) -> DemandHistory:
+    """Return the history that decoded records tell, in the order in which they were written.
+
+    Records of a bucket width other than the last record's belong to an earlier setting and are left out. A bucket
+    that was closed before and after, but whose record is nowhere, is missing rather than zero.
+
+    Raises:
+        UnusableHistory: If there is none.
+    """
     ledgers: dict[BucketWidth, _Ledger] = {}
-    ledger = None
-    for place, value in enumerate(values):
-        try:
-            record = msgspec.json.decode(value, type=DemandRecord)
-            start_at = int(np.datetime64(record.bucket_start.removesuffix("Z"), "ms").astype(np.int64))
-            width = _width_of(start_at, record.bucket_seconds)
-        except (ValueError, RecursionError) as error:
-            raise UnusableHistory(
-                f"record {place} of {source} is no closed demand ({str(error)[:200]}). Is it the right topic?"
-            ) from error
-        ledger = ledgers.setdefault(width, _Ledger())
-        ledger.enter(record, width.bucket_at(start_at))
-    if ledger is None:
+    last = None
+    for record in records:
+        last = record.width
+        ledgers.setdefault(last, _Ledger()).enter(record, last.bucket_at(record.start_at))
+    if last is None:
         raise UnusableHistory(f"{source} holds no closed demand yet. Let buckets close, then train again")
-    return ledger.history(next(width for width, one in ledgers.items() if one is ledger))
+    return ledgers[last].history(last)
 
 
 class _Ledger:
@@ -138,12 +140,32 @@ class _Ledger:
         return rows
 
     def history(self, width: BucketWidth) -> DemandHistory:
-        # Corrections follow the closing they correct, so all closings may come first.
-        parts = list(chain(self._closed, self._corrected))
+        # Of equal cells the last holds: corrections follow the closing they correct, and anything is more than nothing.
+        parts = list(chain(self._unread(), self._closed, self._corrected))
         last_known = np.full(len(self._rows), -1)
         for part in parts:
             np.maximum.at(last_known, part.rows, part.buckets)
         return assemble(width, list(self._rows), Cells.joined(parts), last_known=last_known)
+
+    def _unread(self) -> Iterator[Cells]:
+        """Yield cells without knowledge for buckets between those that a chunk's records tell of."""
+        told: dict[tuple[int, int], set[int]] = {}
+        for partition, bucket, chunk in self._seen:
+            told.setdefault((partition, chunk), set()).add(bucket)
+        for chunk_name, buckets in told.items():
+            unread = sorted(set(range(min(buckets), max(buckets))) - buckets)
+            if unread:
+                rows = self._rows_of_chunk[chunk_name][2]
+                yield from self._nothing_known(rows, np.array(unread))
+
+    def _nothing_known(self, rows: Int64s, unread: Int64s) -> Iterator[Cells]:
+        first = np.full(len(self._rows), np.iinfo(np.int64).max)
+        for part in self._closed:
+            np.minimum.at(first, part.rows, part.buckets)
+        for bucket in unread:
+            born = rows[first[rows] < bucket]
+            nothing = np.zeros(len(born), dtype=np.float32)
+            yield Cells(born, np.full(len(born), bucket), nothing, nothing, nothing)
 
 
 def _width_of(start_at: int, seconds: int) -> BucketWidth:
@@ -156,53 +178,3 @@ def _width_of(start_at: int, seconds: int) -> BucketWidth:
     """
     offset = (MONDAY_MS - start_at) // 1000 % seconds
     return BucketWidth(seconds, offset if offset < DAY_SECONDS else offset - seconds)
-
-
-def _records(bootstrap: str, topic: str, progress: Progress) -> Iterator[bytes]:
-    _require_reachable(bootstrap)
-    # Checksums are those of a loopback or TLS link already; in pure Python they cost more than all else together.
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS, enable_auto_commit=False, check_crcs=False
-    )
-    try:
-        partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
-        if not partitions:
-            raise UnusableHistory(f"there is no topic {topic} on {bootstrap}. See: restock topics create")
-        begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        consumer.seek_to_beginning(*partitions)
-        wanted = sum(ends.values()) - sum(begins.values())
-        while (left := sum(max(end - consumer.position(one), 0) for one, end in ends.items())) > 0:
-            progress(wanted - left, wanted)
-            polled = consumer.poll(timeout_ms=round(PATIENCE_SECONDS * 1000), max_records=POLL_RECORDS)
-            after = sum(max(end - consumer.position(one), 0) for one, end in ends.items())
-            if not polled and after >= left:
-                raise UnusableHistory(f"Kafka at {bootstrap} delivered nothing of {topic} for {PATIENCE_SECONDS:.0f} s")
-            for part, records in polled.items():
-                yield from (one.value for one in records if one.value is not None and one.offset < ends[part])
-    finally:
-        consumer.close()
-
-
-def _require_reachable(bootstrap: str) -> None:
-    """Require that a server of the list takes a connection.
-
-    A consumer that reaches none says so only after its whole timeout, and leaves sockets open.
-
-    Raises:
-        UnusableHistory: If an address is none, or nobody answers.
-    """
-    faults = []
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-            raise UnusableHistory(f"{address!r} is no address of Kafka; write host:port[,host:port…]")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), BOOTSTRAP_MS / 1000).close()
-        except (OSError, UnicodeError) as error:  # UnicodeError: no name that can be looked up
-            faults.append(f"{address.strip()}: {error}")
-        else:
-            return
-    raise UnusableHistory(
-        f"Kafka at {bootstrap} cannot be read ({'; '.join(faults)}). Check the address: --kafka or RESTOCK_KAFKA"
-    )

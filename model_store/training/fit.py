@@ -13,10 +13,11 @@ import numpy as np
 
 from model_store.spec import FeatureSpec
 from model_store.training.backend import keras, tf
+from model_store.training.checkpoint import Checkpoint
 from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
 from model_store.training.nets import Net
-from model_store.training.network import DEFAULT_NET, Built, NetArrays, StepWeights, arrays_of, build
+from model_store.training.network import DEFAULT_NET, Built, NetArrays, StepWeights, arrays_of, build, set_arrays
 from model_store.training.precision import multiplying_in
 from model_store.training.progress import Stage
 from replenishment.arrays import Float32s
@@ -36,6 +37,7 @@ class Schedule:
     Attributes:
         steps: Most steps, 1 or more.
         seconds: Most seconds, above 0; infinity makes a run repeatable to the bit.
+        peak: Share of the full learning rate that it begins with, above 0.
 
     Example:
         >>> schedule = Schedule(steps=100, seconds=50.0)
@@ -47,9 +49,10 @@ class Schedule:
 
     steps: int
     seconds: float = float("inf")
+    peak: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.seconds > 0:
+        if self.steps < 1 or not self.seconds > 0 or not self.peak > 0:
             raise ValueError(f"a run of {self.steps} steps in {self.seconds} s is none")
 
     def progress(self, step: int, seconds: float) -> float:
@@ -62,7 +65,7 @@ class Schedule:
         Source:
             Loshchilov & Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017.
         """
-        return LEARNING_RATE * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + cos(pi * progress)) / 2)
+        return LEARNING_RATE * self.peak * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + cos(pi * progress)) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def fit(
     clock: Callable[[], float],
     stage: Stage,
     net: Net = DEFAULT_NET,
+    start: NetArrays | None = None,
+    checkpoint: Checkpoint | None = None,
     precision: str = "float32",
 ) -> Fitted:
     """Fit a net to sequences.
@@ -102,6 +107,8 @@ def fit(
         clock: Seconds since some instant.
         stage: Is told of progress, with the loss.
         net: Its shape.
+        start: Weights to go on from; None: drawn with the seed.
+        checkpoint: Where the run is kept from time to time; what is there is gone on with.
         precision: In which it multiplies; see `precision`. What is returned is float32 all the same.
 
     Raises:
@@ -110,9 +117,13 @@ def fit(
     keras.utils.set_random_seed(seed)
     with multiplying_in(precision):
         built = build(spec, sequences.grid, net)
-    step = _stepper(built, sequences)
-    begun, done, shown_loss, progress = clock(), 0, float("nan"), 0.0
-    batches = sequences.batches(seed)
+    if start is not None:
+        set_arrays(built.whole, start)
+    optimizer = _optimizer(built)
+    step, variables = _stepper(built, optimizer, sequences), [*built.whole.variables, *optimizer.variables]
+    done, shown_loss = checkpoint.restored(variables) if checkpoint else (0, float("nan"))
+    begun, progress = clock(), schedule.progress(done, 0.0)
+    batches = sequences.batches(seed, done)
     while progress < 1:
         loss = step(next(batches), schedule.learning_rate(progress))
         if not np.isfinite(loss):
@@ -121,6 +132,8 @@ def fit(
         shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
         progress = schedule.progress(done, clock() - begun)
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
+        if checkpoint is not None:
+            checkpoint.keep(variables, done, shown_loss, is_last=progress >= 1)
     whole = built.whole
     if precision != "float32":  # what is served is compared with float32
         whole = build(spec, sequences.grid, net).whole
@@ -151,11 +164,15 @@ def pinball_loss(quantiles: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, s
     return tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1e-6)
 
 
-def _stepper(built: Built, sequences: Sequences) -> Callable[[Batch, float], float]:
+def _optimizer(built: Built) -> keras.Optimizer:
+    optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=LONGEST_GRADIENT)
+    optimizer.build(built.whole.trainable_variables)
+    return optimizer
+
+
+def _stepper(built: Built, optimizer: keras.Optimizer, sequences: Sequences) -> Callable[[Batch, float], float]:
     """Return what takes one step at a learning rate and returns the loss."""
     variables = built.whole.trainable_variables
-    optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=LONGEST_GRADIENT)
-    optimizer.build(variables)
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def step(

@@ -1,24 +1,46 @@
 """Makes learned versions: features, fit, export, and proof that the exported graph is the net."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
 
+import msgspec
 import numpy as np
 
 from model_store.artifact import Draft
 from model_store.kinds.table import STEP_GRAPH
+from model_store.signal_spec import HOLIDAY
 from model_store.spec import FeatureSpec, ModelSpec
-from model_store.training.dataset import Sequences, features_of, sequences
+from model_store.training.checkpoint import Checkpoint, digest_of
+from model_store.training.dataset import WINDOW_BUCKETS, Sequences, features_of, sequences
 from model_store.training.export import net_graph, parity
 from model_store.training.fit import Fitted, Schedule, fit
 from model_store.training.graph_writer import Member
 from model_store.training.history import DemandHistory
 from model_store.training.mirror import both_ways
 from model_store.training.nets import Net
+from model_store.training.network import NetArrays
 from model_store.training.plan import Clock, RunPlan, Trained, created_by
 from model_store.training.progress import Reporter
+from model_store.training.warm_start import members_of
 from replenishment.arrays import Float32s
+from replenishment.quantiles import QuantileGrid
 
 SHORTEST_FIT_SECONDS = 5.0
+WARM_SHARE = 1 / 3
+"""Epochs of a run that goes on from weights, as a share of the plan's; each shows recent buckets only."""
+WARM_PEAK = 0.3
+"""Share of the full learning rate that it begins with: enough to follow new demand, too little to forget."""
+_ANY_DAY = ("1970-01-05",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Nets to go on from, the features that they read, and their grid."""
+
+    members: Sequence[Member]
+    features: FeatureSpec
+    grid: QuantileGrid
 
 
 def fitted(
@@ -48,17 +70,31 @@ def fitted(
         TrainingFailed: If a run diverged or the exported graph is not the nets.
     """
     begun = clock()
-    features = features_of(learnt, plan.wanted_grid, plan.features)
+    start = _start(learnt, plan, nets, reporter)
+    features = start.features if start else features_of(learnt, plan.wanted_grid, plan.features)
     reporter.stage("features")
-    made = sequences(both_ways(learnt, features), features, plan.wanted_grid, plan.seed)
-    steps = plan.epochs * made.batches_per_epoch
+    made = _shown(learnt, features, plan, start)
+    steps = ceil(plan.epochs * (WARM_SHARE if start else 1) * made.batches_per_epoch)
     fits = []
     for place, net in enumerate(nets):
         left = (fit_by - clock()) / (len(nets) - place)
-        schedule = Schedule(steps, max(left, SHORTEST_FIT_SECONDS))
+        schedule = Schedule(steps, max(left, SHORTEST_FIT_SECONDS), WARM_PEAK if start else 1.0)
         stage = reporter.stage(f"fitting {net.core}" if len(nets) > 1 else "fitting")
+        begins = start.members[place].arrays if start else None
+        kept = _checkpoint(plan, made, (features, net, steps), begins, clock)
         fits.append(
-            fit(made, features, schedule, plan.seed, clock=clock, stage=stage, net=net, precision=plan.precision)
+            fit(
+                made,
+                features,
+                schedule,
+                plan.seed,
+                clock=clock,
+                stage=stage,
+                net=net,
+                precision=plan.precision,
+                start=begins,
+                checkpoint=kept,
+            )
         )
     graph, difference = _exported(fits, made, features, plan.seed)
     figures = {
@@ -69,9 +105,64 @@ def fitted(
         "loss": float(np.mean([one.loss for one in fits])),
         "parity": difference,
         "fit_seconds": round(clock() - begun, 1),
+        "warm": float(start is not None),
     }
-    spec = ModelSpec(kind, learnt.width, plan.wanted_grid, features=features)
+    spec = ModelSpec(kind, learnt.width, made.grid, features=features)
     return Trained(Draft(spec, {STEP_GRAPH: graph}, learnt.start_at, learnt.end_at, created_by=created_by()), figures)
+
+
+def _start(learnt: DemandHistory, plan: RunPlan, nets: Sequence[Net], reporter: Reporter) -> _Start | None:
+    """Return the nets that the plan goes on from; None, and a sentence why, if from none."""
+    if plan.start is None or plan.start.spec.features is None:
+        return None
+    known, grid = plan.start.spec.features, plan.start.spec.grid
+    features = features_of(learnt, grid, replace(known, signals=msgspec.UNSET))
+    if _undated(features) != _undated(known):
+        reporter.say(f"{plan.start.name} reads other signals than this run has: trained anew, not refreshed")
+        return None
+    members = members_of(plan.start.graph, nets, features, grid)
+    if members is None:
+        reporter.say(f"{plan.start.name} is no such net as --kind {plan.kind} names: trained anew, not refreshed")
+        return None
+    return _Start(members, features, grid)
+
+
+def _undated(features: FeatureSpec) -> FeatureSpec:
+    """Return features without the dates of holidays: each run knows more of them, the same weights read them."""
+    signals = features.signals
+    if not signals or HOLIDAY not in signals.known_ahead:
+        return features
+    return replace(features, signals=replace(signals, holidays=_ANY_DAY))
+
+
+def _shown(learnt: DemandHistory, features: FeatureSpec, plan: RunPlan, start: _Start | None) -> Sequences:
+    """Return what nets are shown: everything, or recent buckets only and standardised as their weights know it."""
+    if start is None:
+        both = both_ways(learnt, features)
+        return sequences(both, features, plan.wanted_grid, plan.seed, most_bytes=plan.most_bytes)
+    both = both_ways(learnt, features, WINDOW_BUCKETS)
+    known = start.members[0].standardisation
+    made = sequences(both, features, start.grid, plan.seed, most_bytes=plan.most_bytes, standardisation=known)
+    return replace(made, first_shown=max(both.buckets - WINDOW_BUCKETS, 0))
+
+
+def _checkpoint(
+    plan: RunPlan, made: Sequences, parts: tuple[object, ...], start: NetArrays | None, clock: Clock
+) -> Checkpoint | None:
+    if plan.checkpoints is None:
+        return None
+    weights = [start[name] for name in sorted(start)] if start else []
+    run = digest_of(
+        made.history,
+        made.signals,
+        *parts,
+        made.grid,
+        plan.seed,
+        plan.ends_by < inf,
+        sorted(created_by().items()),
+        *weights,
+    )
+    return plan.checkpoints.of(run, clock)
 
 
 def _exported(fits: Sequence[Fitted], made: Sequences, features: FeatureSpec, seed: int) -> tuple[bytes, float]:

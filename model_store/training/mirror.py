@@ -4,6 +4,8 @@ A history of a year falls and rises once or twice, for all SKUs together. Read b
 it falls, and there are twice as many courses to learn from: levels, gaps and lots are as real in either direction.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from model_store.spec import FeatureSpec
@@ -13,8 +15,10 @@ from replenishment.arrays import Float32s, Float64s
 _DAYS = 7
 
 
-def both_ways(history: DemandHistory, spec: FeatureSpec) -> DemandHistory:
+def both_ways(history: DemandHistory, spec: FeatureSpec, latest_buckets: int | None = None) -> DemandHistory:
     """Return a history beside itself read backwards, the latter at most six days ahead so that weeks fit.
+
+    If only the latest buckets are shown of it, only they are read backwards, in their own place.
 
     Backwards a key begins with its last sale; what was before its first one is unknown, not zero. Where days count,
     weekdays are those of the mirrored week that sells most like the week and is closed on the same days. If none is,
@@ -23,15 +27,27 @@ def both_ways(history: DemandHistory, spec: FeatureSpec) -> DemandHistory:
     """
     if spec.buckets_per_day > 1 or history.plans or not history.demand_units.any():
         return history
-    days_ahead = 0
+    turned, days_ahead = _latest(history, latest_buckets or history.buckets), 0
     if spec.buckets_per_day:
         mirrored = _mirrored_week(history, spec.closed_weekdays)
         if mirrored is None:
             return history
         # n days ahead, bucket b is bucket first - n + last - b backwards: of weekday mirrored - b.
-        days_ahead = (2 * history.first_bucket + history.buckets - 1 - mirrored) % _DAYS
-    ahead = led_by_nothing(history, days_ahead)
-    return joined(ahead, _backwards(ahead))
+        days_ahead = (2 * turned.first_bucket + turned.buckets - 1 - mirrored) % _DAYS
+    return joined(led_by_nothing(history, days_ahead), _backwards(led_by_nothing(turned, days_ahead)))
+
+
+def _latest(history: DemandHistory, buckets: int) -> DemandHistory:
+    """Return the last buckets of a history, in which older keys are born at once."""
+    first = max(history.buckets - buckets, 0)
+    return replace(
+        history,
+        first_bucket=history.first_bucket + first,
+        demand_units=history.demand_units[:, first:],
+        order_lines=history.order_lines[:, first:],
+        available_ratio=history.available_ratio[:, first:],
+        born=np.maximum(history.born - first, 0),
+    )
 
 
 def _backwards(history: DemandHistory) -> DemandHistory:

@@ -13,7 +13,7 @@ Sources:
     Multi-Horizon Quantile Recurrent Forecaster, 2017 (every step forecasts every horizon).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -161,12 +161,19 @@ def arrays_of(model: keras.Model) -> NetArrays:
     ``core_0_recurrent_kernel`` and ``core_0_bias``; convolutions ``core_0_kernel`` (2, inputs, units), the farther
     bucket first, ``core_0_bias``, and the dense layer that adds to what was read, ``core_0_add_kernel``.
     """
-    arrays = {}
+    return {name: np.asarray(weight, dtype=np.float32) for name, weight in _named(model)}
+
+
+def set_arrays(model: keras.Model, arrays: NetArrays) -> None:
+    """Give a net made by `build` the weights of another one of the same shape."""
+    for name, weight in _named(model):
+        weight.assign(arrays[name])
+
+
+def _named(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
     for layer in model.layers:
         for weight in layer.weights:
-            name = f"{layer.name.removesuffix('_dense')}_{weight.name}"
-            arrays[name] = np.asarray(weight, dtype=np.float32)
-    return arrays
+            yield f"{layer.name.removesuffix('_dense')}_{weight.name}", weight
 
 
 def _adding_up(count: int) -> Float32s:

@@ -8,13 +8,13 @@ Source:
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 (blocks) and 13 (percentile interval).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from model_store.training.scoring import Actuals, LeadForecasts, scored_losses
+from model_store.training.scoring import LEVELS, Actuals, LeadForecasts, scored_losses
 from replenishment.arrays import Bools, Float64s
 
 RESAMPLES = 1_000
@@ -53,14 +53,27 @@ class Change:
     high: float
 
 
-def change_of(actuals: Actuals, one: LeadForecasts, other: LeadForecasts, seed: int) -> Change | None:
-    """Return the change of the mean over leads, over the keys of the top figures; None for fewer than two keys."""
-    total = None
-    for place in range(actuals.scale.shape[1]):
+def paired_losses(
+    actuals: Actuals, one: LeadForecasts, other: LeadForecasts, levels: Sequence[float] = LEVELS
+) -> Float64s:
+    """Return what each key adds to the scaled pinball loss of both, mean over leads and some levels, (K, 2).
+
+    Keys are those of the top figures, with the forecasts that both made; the columns' sums are the losses.
+    """
+    leads = actuals.scale.shape[1]
+    total = np.zeros((len(actuals.scale), 2))
+    for place in range(leads):
         both = _both(actuals, one, other, place)
-        sums = _sums(actuals, (one, other), place, both) / max(int(np.count_nonzero(both)), 1)
-        total = sums if total is None else total + sums
-    return None if total is None else _change(total[total.any(axis=1)], seed)
+        count = max(int(np.count_nonzero(both)), 1) * leads
+        total += _sums(actuals, (one, other), place, both, levels) / count
+    return total
+
+
+def change_of(
+    actuals: Actuals, one: LeadForecasts, other: LeadForecasts, seed: int, levels: Sequence[float] = LEVELS
+) -> Change | None:
+    """Return the change of `paired_losses`; None for fewer than two keys."""
+    return change_in(paired_losses(actuals, one, other, levels), seed)
 
 
 def compared(
@@ -84,7 +97,7 @@ def _pair(
 ) -> tuple[float, float, float, int] | None:
     both = _both(actuals, one, other, place)
     sums = _sums(actuals, (one, other), place, both)[both.any(axis=1)]
-    found = _change(sums, seed)
+    found = change_in(sums, seed)
     return None if found is None else (found.change, found.low, found.high, len(sums))
 
 
@@ -94,12 +107,27 @@ def _both(actuals: Actuals, one: LeadForecasts, other: LeadForecasts, place: int
     return np.asarray(both & one.is_there[:, :, place] & other.is_there[:, :, place])
 
 
-def _sums(actuals: Actuals, pair: tuple[LeadForecasts, LeadForecasts], place: int, both: Bools) -> Float64s:
+def _sums(
+    actuals: Actuals,
+    pair: tuple[LeadForecasts, LeadForecasts],
+    place: int,
+    both: Bools,
+    levels: Sequence[float] = LEVELS,
+) -> Float64s:
     """Loss of each key, summed over origins, of both, (K, 2)."""
-    return np.stack([_key_sums(actuals, each, place, both) for each in pair], axis=1)
+    return np.stack([_key_sums(actuals, each, place, both, levels) for each in pair], axis=1)
 
 
-def _change(sums: Float64s, seed: int) -> Change | None:
+def change_in(sums: Float64s, seed: int) -> Change | None:
+    """Return the change between the columns of what keys add, (K, 2), keys drawn with replacement.
+
+    None for fewer than two keys that add anything, or if the other's sum is not above 0.
+
+    Example:
+        >>> change_in(np.array([[1.0, 2.0], [3.0, 4.0]]), seed=0).change.__round__(2)
+        -0.33
+    """
+    sums = sums[sums.any(axis=1)]
     total = sums.sum(axis=0)
     if len(sums) < 2 or not total[1] > 0:
         return None
@@ -108,8 +136,8 @@ def _change(sums: Float64s, seed: int) -> Change | None:
     return Change(float(total[0] / total[1] - 1), float(low), float(high))
 
 
-def _key_sums(actuals: Actuals, forecasts: LeadForecasts, place: int, both: Bools) -> Float64s:
-    losses = scored_losses(actuals, forecasts, place).mean(axis=2) / actuals.scale[:, place, None]
+def _key_sums(actuals: Actuals, forecasts: LeadForecasts, place: int, both: Bools, levels: Sequence[float]) -> Float64s:
+    losses = scored_losses(actuals, forecasts, place, levels).mean(axis=2) / actuals.scale[:, place, None]
     return np.asarray(np.where(both, losses, 0).sum(axis=1))
 
 

@@ -1,36 +1,39 @@
 """One training run: history in, a published version out, promoted if the gate accepts it.
 
-Split, fit, export, parity, evaluation, publication. Who reads the history
-(`demand_topic`, `orders_file`) and what the time is are the caller's business.
+Split, fit, export, parity, trial, verdict; what is accepted learns the held-out
+buckets too before it is promoted. Who reads the history (`demand_topic`,
+`orders_file`) and what the time is are the caller's business.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from model_store import artifact
-from model_store.artifact import Artifact
+from model_store.artifact import Draft
 from model_store.errors import ModelStoreError
 from model_store.kinds.moving_average import fallback
-from model_store.starter import starter_directory
+from model_store.kinds.table import STEP_GRAPH
 from model_store.training.cold_start import with_priors
-from model_store.training.evaluate import Origins, Scores, held_out, lead_forecasts, rows_of
+from model_store.training.errors import TrainingFailed
+from model_store.training.evaluate import Scores, held_out, rows_of
 from model_store.training.gate import Verdict, verdict
 from model_store.training.history import DemandHistory
-from model_store.training.paired import change_of
-from model_store.training.plan import DEFAULT_EPOCHS, RunPlan, created_by
+from model_store.training.incumbents import Held, incumbent_of, other_width, start_of
+from model_store.training.plan import DEFAULT_EPOCHS, Clock, RunPlan, Start, created_by
 from model_store.training.progress import Reporter
-from model_store.training.scoring import LeadForecasts, actuals_of, scores_of
 from model_store.training.sufficiency import require_enough, require_long
-from model_store.training.trainers import Learned, known_models, trainer_of
+from model_store.training.trainers import Learned, Trainer, known_models, trainer_of
+from model_store.training.trial import Trial, Tried
 from model_store.versions import Versions
 from replenishment.forecaster import Forecaster
 
-__all__ = ["DEFAULT_EPOCHS", "RunPlan", "Summary", "created_by", "incumbent_of", "train"]
+__all__ = ["DEFAULT_EPOCHS", "RunPlan", "Summary", "created_by", "train"]
 
 CLOSING_SECONDS = 4.0
 """What export, parity, publication and promotion take, with a margin."""
+REFIT_SHARE = 0.25
+"""Of the seconds that a run with an end has for fits, what is kept for learning the held-out buckets."""
+LEAST_REFIT_SECONDS = 2 * CLOSING_SECONDS
 _LONGEST_WHY = 500
 
 
@@ -89,59 +92,99 @@ def train(
         ModelStoreError: If the version cannot be published.
     """
     begun, champion = clock(), _champion(versions)
-    origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
-    trainer = trainer_of(plan.kind)
-    if trainer is None:
-        raise ValueError(f"{plan.kind!r} is none of {known_models()}")
-    require_enough(history, origins) if isinstance(trainer, Learned) else require_long(history, origins)
-    incumbents = [*incumbent_of(history, versions, reporter), fallback(history.width)]
-    actuals = actuals_of(history, origins)
-    made, slowest_seconds = _forecasts(incumbents, history, origins, reporter, clock)
-    # The challenger takes as long to score as the slowest of these, or longer on a machine that got busier.
-    fit_by = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds
-    learnt = history.until(origins.columns[0])
+    trainer, trial = _trainer(history, plan), _trial(history, plan)
+    held = Held(history.width, trial.held_out_from_at)
+    incumbents = [*incumbent_of(held, versions, reporter), fallback(history.width)]
+    tried, slowest_seconds = _tried(trial, incumbents, reporter, clock)
+    fit_by = _fit_by(plan, slowest_seconds, clock())
+    if plan.refreshes:
+        plan = replace(plan, start=start_of(held, versions, reporter))
+    learnt = history.until(trial.first)
     trained = with_priors(trainer(learnt, plan, reporter, clock, fit_by), learnt)
-    drafted, _ = _forecasts([trained.draft.forecaster()], history, origins, reporter, clock)
-    challenger = scores_of(actuals, drafted["draft"], origins.leads, actuals.top)
-    scores = {name: scores_of(actuals, one, origins.leads, actuals.top) for name, one in made.items()}
-    changes = {name: change_of(actuals, drafted["draft"], one, plan.seed) for name, one in made.items()}
-    decided = _of_same_champion(verdict(challenger, scores, changes), champion, _champion(versions))
-    metrics = _metrics(challenger, scores[incumbents[-1].version])
-    published = versions.publish(replace(trained.draft, metrics=metrics, parent=champion))
+    challenger = _tried(trial, [trained.draft.forecaster()], reporter, clock)[0][0]
+    decided = _decided(trial, challenger, tried, versions, champion)
+    judged = replace(trained.draft, metrics=_metrics(challenger.scores, tried[-1].scores), parent=champion)
+    published = versions.publish(judged)
+    if plan.refits and decided.accepted:
+        plan = replace(plan, start=_start(judged, published))
+        refitted = _refitted(trainer, history, plan, reporter, clock)
+        if refitted is not None:
+            held_out_from_at = trial.held_out_from_at
+            whole = replace(refitted, metrics=judged.metrics, parent=published, held_out_from_at=held_out_from_at)
+            published = versions.publish(whole)
+    meanwhile = _promoted_meanwhile(champion, _champion(versions))
+    if meanwhile and decided.accepted:
+        decided = decided.refused(meanwhile)
     is_promoted = plan.promotes and decided.accepted
     if is_promoted:
         why = "; ".join(decided.reasons)[:_LONGEST_WHY]
         versions.promote(published, who="model-store train", why=why, at=now_at)
+    if plan.checkpoints is not None:
+        plan.checkpoints.forget()
     figures = {"keys": len(history.keys), "buckets": history.buckets, **trained.figures}
     figures["seconds"] = round(clock() - begun, 1)
-    return Summary(published, is_promoted, decided, {published: challenger, **scores}, figures)
+    scores = {published: challenger.scores, **{one.version: one.scores for one in tried}}
+    return Summary(published, is_promoted, decided, scores, figures)
 
 
-def incumbent_of(history: DemandHistory, versions: Versions, reporter: Reporter) -> list[Forecaster]:
-    """Return what a challenger has to beat: the champion, else the starter; none if neither serves the history's width.
+def _fit_by(plan: RunPlan, slowest_seconds: float, now: float) -> float:
+    """Return when the fit should end: trying it, learning the held-out buckets and publishing take time too."""
+    # The challenger takes as long to try as the slowest of the others, or longer on a machine that got busier.
+    left_seconds = plan.ends_by - CLOSING_SECONDS - 2 * slowest_seconds - now
+    return now + left_seconds * (1 - REFIT_SHARE if plan.refits else 1)
 
-    A champion that is damaged is said so and counts as none.
+
+def _decided(
+    trial: Trial, challenger: Tried, incumbents: list[Tried], versions: Versions, compared_with: str | None
+) -> Verdict:
+    """Return the gate's verdict, refused where another champion stands than the one it was compared with."""
+    decided = verdict([trial.contest(challenger, one) for one in incumbents])
+    reasons = (_promoted_meanwhile(compared_with, _champion(versions)), other_width(trial.history.width, versions))
+    for reason in filter(None, reasons):
+        decided = decided.refused(reason)
+    return decided
+
+
+def _trainer(history: DemandHistory, plan: RunPlan) -> Trainer:
+    """Return what fits the plan's model, once the history is enough for it.
+
+    Raises:
+        UnusableHistory: If it is not.
+        ValueError: If there is no such model.
     """
-    for name, read in (("champion", partial(_champion_artifact, versions)), ("starter", _starter_artifact)):
-        try:
-            found = read()
-            if found is None:
-                continue
-            found.require_fits(history.width, found.manifest.spec.context_buckets)
-            return [found.forecaster()]
-        except ModelStoreError as error:
-            reporter.say(f"the {name} is not compared with: {error}")
-    return []
+    trainer = trainer_of(plan.kind)
+    if trainer is None:
+        raise ValueError(f"{plan.kind!r} is none of {known_models()}")
+    origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
+    require_enough(history, origins) if isinstance(trainer, Learned) else require_long(history, origins)
+    return trainer
 
 
-def _champion_artifact(versions: Versions) -> Artifact | None:
-    champion = versions.champion()
-    return versions.read(champion) if champion else None
+def _trial(history: DemandHistory, plan: RunPlan) -> Trial:
+    origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
+    return Trial.of(history, origins, plan.seed, plan.decision_levels)
 
 
-def _starter_artifact() -> Artifact | None:
-    directory = starter_directory()
-    return artifact.read(directory, packaged=True) if directory.exists() else None
+def _start(draft: Draft, version: str) -> Start | None:
+    """What the refit of a draft goes on from; None for a kind that is fitted anew."""
+    graph = draft.files.get(STEP_GRAPH)
+    return None if graph is None else Start(version, draft.spec, graph)
+
+
+def _refitted(
+    trainer: Trainer, history: DemandHistory, plan: RunPlan, reporter: Reporter, clock: Clock
+) -> Draft | None:
+    """Return the accepted version after it learnt all of a history; None if there is no time, or it fails."""
+    refit_by = plan.ends_by - CLOSING_SECONDS
+    if refit_by - clock() < LEAST_REFIT_SECONDS:
+        reporter.say("no time is left to learn the held-out buckets: the version serves as it was judged")
+        return None
+    try:
+        made = with_priors(trainer(history, plan, reporter, clock, refit_by), history)
+    except TrainingFailed as error:
+        reporter.say(f"the held-out buckets are not learnt, the version serves as it was judged: {error}")
+        return None
+    return made.draft
 
 
 def _champion(versions: Versions) -> str | None:
@@ -151,27 +194,22 @@ def _champion(versions: Versions) -> str | None:
         return None
 
 
-def _of_same_champion(decided: Verdict, compared_with: str | None, champion: str | None) -> Verdict:
-    """Return a verdict that accepts nothing if somebody promoted another version since the comparison."""
+def _promoted_meanwhile(compared_with: str | None, champion: str | None) -> str | None:
+    """Return why nothing is promoted if somebody promoted another version since the comparison."""
     if champion == compared_with:
-        return decided
-    reason = f"{champion} was promoted during the run and is not compared with; train again"
-    return Verdict(False, (*decided.reasons, reason))
+        return None
+    return f"{champion} was promoted during the run and is not compared with; train again"
 
 
-def _forecasts(
-    forecasters: Sequence[Forecaster],
-    history: DemandHistory,
-    origins: Origins,
-    reporter: Reporter,
-    clock: Callable[[], float],
-) -> tuple[dict[str, LeadForecasts], float]:
-    """Return forecasts by version, and the seconds that the slowest took."""
-    made, slowest = {}, 0.0
+def _tried(
+    trial: Trial, forecasters: list[Forecaster], reporter: Reporter, clock: Callable[[], float]
+) -> tuple[list[Tried], float]:
+    """Return what forecasters made of a trial, and the seconds that the slowest took."""
+    made, slowest = [], 0.0
     stage = reporter.stage("evaluating")
     for place, forecaster in enumerate(forecasters):
         begun = clock()
-        made[forecaster.version] = lead_forecasts(forecaster, history, origins)
+        made.append(trial.tried(forecaster))
         slowest = max(slowest, clock() - begun)
         stage(place + 1, len(forecasters), forecaster.version)
     return made, slowest

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from model_store.artifact import Draft
-from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, default_grid
+from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, ModelSpec, default_grid
+from model_store.training.checkpoint import Checkpoints
+from model_store.training.dataset import MOST_INPUT_BYTES
+from model_store.training.gate import DECISION_LEVELS
 from replenishment.quantiles import QuantileGrid
 
 DEFAULT_EPOCHS = 4
@@ -15,6 +18,21 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 Clock = Callable[[], float]
 """Seconds since some instant."""
 _TOOLS = ("restock", "tensorflow", "keras", "numpy", "onnx")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A version to go on from.
+
+    Attributes:
+        name: What an operator calls it.
+        spec: Its spec; a run that goes on from it has the same features and grid.
+        graph: Its step graph.
+    """
+
+    name: str
+    spec: ModelSpec
+    graph: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,12 @@ class RunPlan:
         kind: What is made, a name in `trainers.TRAINERS`.
         grid: Horizons and levels that it forecasts; None: the default ones.
         precision: One of `PRECISIONS`.
+        decision_levels: Where the gate measures; some of `scoring.TABLE_LEVELS`.
+        refits: Whether an accepted version learns the held-out buckets too before it is promoted.
+        refreshes: Whether a net goes on from the champion's weights, on recent buckets, instead of anew.
+        start: Version that a net goes on from on recent buckets; None: from weights drawn with the seed.
+        most_bytes: What inputs of a net may take; of more keys a sample is drawn.
+        checkpoints: Where fits are kept from time to time; None: nowhere.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -40,6 +64,12 @@ class RunPlan:
     kind: str = DEFAULT_KIND
     grid: QuantileGrid | None = None
     precision: str = PRECISIONS[0]
+    decision_levels: tuple[float, ...] = DECISION_LEVELS
+    refits: bool = True
+    refreshes: bool = False
+    start: Start | None = None
+    most_bytes: int = MOST_INPUT_BYTES
+    checkpoints: Checkpoints | None = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:

@@ -3,12 +3,14 @@
 Everything goes to stderr; stdout belongs to results.
 """
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import click
 from rich.console import Console
@@ -76,6 +78,41 @@ class Lines:
         return shown
 
 
+class Records:
+    """The same as `Lines`, a JSON object each; for machines."""
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        log("info", "training_says", text=text)
+
+    def stage(self, name: str) -> Stage:
+        """Write the name, and at times how far it is and how long it will still take."""
+        log("info", "training_stage", stage=name)
+        begun = last = time.monotonic()
+
+        def shown(done: float, total: float, remark: str = "") -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last < _SILENT_SECONDS or not done:
+                return
+            last = now
+            left, share = round((now - begun) * (total - done) / done), round(done / max(total, 1), 3)
+            log("info", "training_progress", stage=name, share=share, left_seconds=left, remark=remark)
+
+        return shown
+
+
+def log(level: Literal["info", "error"], event: str, **fields: object) -> None:
+    """Write one line to stderr: JSON in the form of the worker's log, or a sentence if people read it."""
+    if sys.stderr.isatty():
+        click.echo(
+            "  ".join([event.replace("_", " "), *(f"{name}: {value}" for name, value in fields.items())]), err=True
+        )
+        return
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    click.echo(json.dumps({"event": event, **fields, "level": level, "timestamp": now}), err=True)
+
+
 class Bars:
     """A moving bar for the stage that is going on; for people."""
 
@@ -116,10 +153,10 @@ class Bars:
 
 
 @contextmanager
-def on_stderr() -> Iterator[Reporter]:
-    """Bars if stderr is a terminal, lines if not."""
+def on_stderr(*, as_records: bool = False) -> Iterator[Reporter]:
+    """Bars if stderr is a terminal, lines if not, which may be JSON."""
     if not sys.stderr.isatty():
-        yield Lines()
+        yield Records() if as_records else Lines()
         return
     with Bars() as bars:
         yield bars

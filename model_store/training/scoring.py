@@ -179,13 +179,16 @@ def _scale(
     return np.maximum(mean, 1.0), count > 0
 
 
-def scored_losses(actuals: Actuals, forecasts: LeadForecasts, lead_place: int) -> Float64s:
-    """Return pinball loss of each key, origin and level, (K, O, 5), at one lead; NaN where there is no forecast."""
+def scored_losses(
+    actuals: Actuals, forecasts: LeadForecasts, lead_place: int, levels: Sequence[float] = LEVELS
+) -> Float64s:
+    """Return pinball loss of each key, origin and level, (K, O, N), at one lead; NaN where there is no forecast.
+
+    The N levels are some of `TABLE_LEVELS`.
+    """
     demand = actuals.units[:, :, lead_place]
     quantiles = forecasts.quantiles[:, :, lead_place].astype(np.float64)
-    losses = [
-        pinball_loss(demand, quantiles[:, :, column], level) for column, level in zip(_SCORED, LEVELS, strict=True)
-    ]
+    losses = [pinball_loss(demand, quantiles[:, :, TABLE_LEVELS.index(level)], level) for level in levels]
     return np.stack(losses, axis=2)
 
 

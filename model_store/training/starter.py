@@ -5,6 +5,7 @@ unseen. The calendar is left out: the starter serves shops of which it knows
 neither closed days nor weekly habits, and sees those in the demand itself.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from model_store.files import sync_directory
 from model_store.kinds.moving_average import fallback
 from model_store.spec import FeatureSpec
 from model_store.training import orders_file
@@ -82,13 +84,35 @@ def rebuild(
         ModelStoreError: If there is nothing to learn from, or the result is not better than a moving average.
     """
     history = starter_history(orders, seed, generated_keys)
-    plan = RunPlan(epochs=epochs, seed=seed, promotes=False, features=FeatureSpec())
+    plan = RunPlan(epochs=epochs, seed=seed, promotes=False, refits=False, features=FeatureSpec())
+    mended(into)
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".starter-") as folder:
         versions = Versions(Path(folder) / "models")
         summary = train(history, versions, plan, reporter, clock=clock, now_at=history.end_at)
         loss, textbook = (mean_spb(summary.scores[name]) for name in (summary.version, fallback(DAY).version))
         if not loss < textbook:
             raise TrainingFailed(f"the starter is no better than a moving average: {loss:.4f} against {textbook:.4f}")
-        shutil.rmtree(into, ignore_errors=True)
-        shutil.move(versions.directory(summary.version), into)
+        _exchange(versions.directory(summary.version), into)
     return Starter(into, summary)
+
+
+def _exchange(made: Path, into: Path) -> None:
+    """Put a whole directory in the place of another; a kill in between leaves the old one beside, see `mended`."""
+    old = _beside(into)
+    if into.exists():
+        os.rename(into, old)
+    os.rename(made, into)
+    sync_directory(into.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def mended(into: Path) -> None:
+    """Finish or take back an exchange that was killed: the old starter is there then, or the new one."""
+    old = _beside(into)
+    if old.exists() and not into.exists():
+        os.rename(old, into)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(into: Path) -> Path:
+    return into.with_name(f".{into.name}.old")

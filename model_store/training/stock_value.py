@@ -88,9 +88,16 @@ def simulated(demand: Float64s, target: Float64s, lead_buckets: int) -> StockPoi
         >>> point.fill_rate, round(point.stock_buckets * 63)
         (1.0, 28)
     """
+    sold, stock = shelf(demand, target, lead_buckets)
+    wanted = max(float(demand.sum()), 1e-12)
+    return StockPoint(float(sold.sum()) / wanted, float(stock.sum()) / wanted)
+
+
+def shelf(demand: Float64s, target: Float64s, lead_buckets: int) -> tuple[Float64s, Float64s]:
+    """Return the units that each key sold and its end stock summed over buckets, (K,) each; see `simulated`."""
     keys, buckets = demand.shape
     on_hand, due = target[:, 0].copy(), np.zeros((keys, buckets + lead_buckets + 1))
-    on_order, sold, stock = np.zeros(keys), 0.0, 0.0
+    on_order, sold, stock = np.zeros(keys), np.zeros(keys), np.zeros(keys)
     for bucket in range(buckets):
         ordered = np.maximum(target[:, bucket] - on_hand - on_order, 0)
         due[:, bucket + lead_buckets] += ordered
@@ -99,10 +106,9 @@ def simulated(demand: Float64s, target: Float64s, lead_buckets: int) -> StockPoi
         on_order -= due[:, bucket]
         met = np.minimum(on_hand, demand[:, bucket])
         on_hand -= met
-        sold += float(met.sum())
-        stock += float(on_hand.sum())
-    wanted = max(float(demand.sum()), 1e-12)
-    return StockPoint(sold / wanted, stock / wanted)
+        sold += met
+        stock += on_hand
+    return sold, stock
 
 
 def _stock_at(points: tuple[StockPoint, ...], fill_rate: float) -> float | None:

@@ -153,4 +153,5 @@ CASES = (
         "25m",
         ONLY_JOB,
     ),
+    Case("RestockTrainingFailing", {of("trainer_failed_rounds_in_a_row"): "0x10 1x10 2x20"}, "30m", "15m", ONLY_JOB),
 )

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.observability import rules
 from deploy.observability.dashboards import ALL
 from deploy.observability.write import contents
+from model_store.training.trainer_page import TrainerMeter
 from tests.ops.test_metrics import scripted
 
 ROOT = Path(__file__).parents[2]
@@ -40,11 +41,12 @@ def queries() -> Iterator[tuple[str, str]]:
 
 
 def shown() -> Mapping[str, list[Mapping[str, str]]]:
-    """Return the labels of every series that a worker shows after a scripted run, and what rules record."""
+    """Return the labels of every series that a worker or a trainer shows, and what rules record."""
     meter = scripted()
     ProcessCollector(registry=meter.registry)
     found: dict[str, list[Mapping[str, str]]] = {"up": [{}]}
-    for family in text_string_to_metric_families(generate_latest(meter.registry).decode()):
+    text = generate_latest(meter.registry).decode() + generate_latest(TrainerMeter().registry).decode()
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             found.setdefault(sample.name, []).append(sample.labels)
     return found | {rule["record"]: [{}] for rule in rules.recording_rules()}

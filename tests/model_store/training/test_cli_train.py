@@ -65,7 +65,7 @@ def test_train_prints_the_version_on_stdout_and_progress_with_reasons_on_stderr(
     for said in ("reading orders.parquet", "read 40 stock keys over 120 buckets", "fitting", "evaluating"):
         assert said in result.stderr
     assert f"{version}: p" in result.stderr
-    assert "than moving_average_28: scaled pinball loss" in result.stderr
+    assert "than moving_average_28: pinball loss" in result.stderr
     assert ran("verify", "--models", models).stdout == f"{version}  sound\n"
 
 

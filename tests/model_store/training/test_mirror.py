@@ -71,3 +71,20 @@ def test_week_or_day_that_has_no_mirror_is_shown_forwards_only(width: BucketWidt
 def test_key_that_never_sold_is_not_shown_backwards() -> None:
     both = both_ways(history_from([[1] * 60, [0] * 60]), FeatureSpec())
     assert len(both.keys) == 3
+
+
+def test_of_the_latest_buckets_alone_the_rest_is_not_read_backwards() -> None:
+    # forwards     7  0  3  0  5
+    # backwards    .  .  5  0  3      in the place of the last three
+    both = both_ways(history_from([[7, 0, 3, 0, 5]], width=WEEK), FeatureSpec(), 3)
+    turned = backwards(both)
+    assert both.demand_units[both.keys.index(b"main|sku-0")].tolist() == [7, 0, 3, 0, 5]
+    assert turned.demand_units.tolist() == [[0, 0, 5, 0, 3]]
+    assert turned.born.tolist() == [2]
+
+
+def test_best_weekday_stays_the_best_in_the_latest_buckets_backwards() -> None:
+    forwards = history_from(np.ones((1, 71)))
+    units = 1 + 4.0 * (weekdays(forwards) == 3)[None]
+    turned = backwards(both_ways(history_from(units), default_features(DAY), 30))
+    assert set(weekdays(turned)[turned.demand_units[0] == 5].tolist()) == {3}

@@ -1,11 +1,10 @@
-"""Intervals between models: they hold the truth as often as they say, and the gate asks for them."""
+"""Intervals between models: they hold the truth as often as they say."""
 
 import numpy as np
 import pytest
 
-from model_store.training.gate import verdict
-from model_store.training.paired import Change, change_of, compared
-from model_store.training.scoring import LEVELS, TABLE_LEVELS, Actuals, LeadForecasts, LeadScore, scores_of
+from model_store.training.paired import change_of, compared
+from model_store.training.scoring import TABLE_LEVELS, Actuals, LeadForecasts, scores_of
 from replenishment.arrays import Float64s
 
 
@@ -74,15 +73,3 @@ def test_forecasts_that_one_model_lacks_are_left_out_of_the_pair() -> None:
 def test_one_key_has_no_interval() -> None:
     demand = np.full((1, 3), 10.0)
     assert change_of(actuals_of_ones(demand), level(demand + 1), level(demand + 2), 0) is None
-
-
-def of_loss(spb: float) -> dict[int, LeadScore]:
-    return {7: LeadScore(spb, 0, 0, 0, dict.fromkeys(LEVELS, 0.0), 10)}
-
-
-@pytest.mark.parametrize(("high", "accepted"), [(-0.01, True), (0.01, False), (0.0, False)])
-def test_gate_accepts_only_what_is_better_with_its_whole_interval(high: float, accepted: bool) -> None:
-    decided = verdict(of_loss(0.4), {"old": of_loss(0.5)}, {"old": Change(-0.2, -0.3, high)})
-    assert decided.accepted is accepted
-    assert f"(-20.0 %, 95 % interval -30.0 to {100 * high:+.1f})" in decided.reasons[0]
-    assert decided.reasons[0].startswith("better than old" if accepted else "not certainly better than old")

@@ -15,9 +15,11 @@ from model_store.starter import starter_directory
 from model_store.training.errors import UnusableHistory
 from model_store.training.evaluate import evaluate, held_out, mean_spb
 from model_store.training.history import DemandHistory
+from model_store.training.incumbents import Held
 from model_store.training.orders_file import read_orders
 from model_store.training.progress import Stage
 from model_store.versions import Versions
+from replenishment.buckets import BucketWidth
 from tests.model_store.builders import moving_average_draft
 from tests.model_store.training.builders import DAY, SILENT, generated, history_from, steady
 
@@ -35,6 +37,12 @@ def with_weak_champion(versions: Versions) -> str:
     champion = versions.publish(moving_average_draft(WEAK_WINDOW))
     versions.promote(champion, who="ana", why="first", at=1)
     return champion
+
+
+def held(history: DemandHistory) -> Held:
+    """The buckets that a run on a history holds out."""
+    first = held_out(history.buckets, default_grid().horizons_buckets).columns[0]
+    return Held(history.width, history.until(first).end_at)
 
 
 def weekly_shop() -> DemandHistory:
@@ -73,18 +81,24 @@ def test_run_on_a_file_of_orders_publishes_a_version_and_promotes_what_is_better
     assert versions.champion() == summary.version
     promotion = versions.promotions()[-1]
     assert (promotion.previous, promotion.at, promotion.who) == (before, AT, "model-store train")
-    assert promotion.why.startswith(f"better than {before}: scaled pinball loss")
+    assert promotion.why.startswith(f"better than {before}: pinball loss")
     manifest = versions.read(summary.version).manifest
     origins = held_out(history.buckets, default_grid().horizons_buckets)
-    assert manifest.parent == before
+    assert manifest.parent is not None
+    judged = versions.read(manifest.parent)
+    assert judged.manifest.parent == before
+    assert judged.manifest.held_out_from_at is None
     assert manifest.data_from_at == history.start_at
-    assert manifest.data_until_at == history.until(origins.columns[0]).end_at, "held-out buckets are not learnt from"
+    held_out_from_at = history.until(origins.columns[0]).end_at
+    assert judged.manifest.data_until_at == held_out_from_at, "held-out buckets are not learnt from before the verdict"
+    assert (manifest.held_out_from_at, manifest.data_until_at) == (held_out_from_at, history.end_at)
     assert manifest.spec.features is not None
     assert manifest.spec.features.closed_weekdays == ((history.first_bucket + 6) % 7,)
     assert summary.figures["parity"] <= 1e-4
-    served = evaluate(versions.read(summary.version).forecaster(), history, origins)
-    assert served == summary.scores[summary.version], "what is published is what was scored"
-    assert manifest.metrics["spb_7"] == round(served[7].spb, 6)
+    scored = evaluate(judged.forecaster(), history, origins)
+    assert scored == summary.scores[summary.version], "what is published as judged is what was scored"
+    assert manifest.metrics == judged.manifest.metrics
+    assert manifest.metrics["spb_7"] == round(scored[7].spb, 6)
     assert summary.as_json()["promoted"] is True
 
 
@@ -182,7 +196,7 @@ def test_slow_scoring_leaves_less_time_to_fit(versions: Versions) -> None:
 
 
 def test_champion_that_is_damaged_counts_as_none_and_is_said_so(versions: Versions) -> None:
-    from model_store.training.pipeline import incumbent_of
+    from model_store.training.incumbents import incumbent_of
 
     champion = with_weak_champion(versions)
     (versions.root / champion / "self_test.json").write_text("{}")
@@ -197,18 +211,59 @@ def test_champion_that_is_damaged_counts_as_none_and_is_said_so(versions: Versio
             return SILENT.stage(name)
 
     listening = Listening()
-    (incumbent,) = incumbent_of(steady(), versions, listening)
+    (incumbent,) = incumbent_of(held(steady()), versions, listening)
     assert incumbent.version.startswith("lstm-"), "the starter stands in"
     assert "the champion is not compared with" in listening.heard
     assert "self_test.json" in listening.heard
 
 
 def test_history_of_another_bucket_width_is_compared_with_the_moving_average_alone(versions: Versions) -> None:
-    from model_store.training.pipeline import incumbent_of
+    from model_store.training.incumbents import incumbent_of
 
     with_weak_champion(versions)
     weekly = replace(steady(), width=replace(DAY, seconds=7 * 86_400))
-    assert incumbent_of(weekly, versions, SILENT) == []
+    assert incumbent_of(held(weekly), versions, SILENT) == []
+
+
+def test_version_of_another_bucket_width_never_replaces_the_champion(versions: Versions) -> None:
+    from model_store.training.pipeline import RunPlan, train
+
+    champion = with_weak_champion(versions)
+    hourly = replace(weekly_shop(), width=BucketWidth(3_600))
+    summary = train(hourly, versions, RunPlan(epochs=20), SILENT, clock=monotonic, now_at=AT)
+    assert not summary.is_promoted
+    assert versions.champion() == champion
+    assert summary.version in versions.ids()
+    assert f"{champion} serves buckets of 86400 s and this version 3600 s" in summary.verdict.reasons[-1]
+    assert "model-store promote VERSION --why" in summary.verdict.reasons[-1]
+
+
+def test_champion_that_learnt_the_held_out_buckets_is_met_as_it_was_before(versions: Versions) -> None:
+    from model_store.training.incumbents import incumbent_of, start_of
+    from model_store.training.pipeline import RunPlan, train
+
+    shop = weekly_shop()
+    with_weak_champion(versions)
+    summary = train(shop, versions, RunPlan(epochs=30), SILENT, clock=monotonic, now_at=AT)
+    assert summary.is_promoted
+    champion = versions.read(summary.version).manifest
+    (incumbent,) = incumbent_of(held(shop), versions, SILENT)
+    assert incumbent.version == champion.parent
+    start = start_of(held(shop), versions, SILENT)
+    assert start is not None and start.name == champion.parent
+    later = Held(shop.width, shop.end_at)
+    (incumbent,) = incumbent_of(later, versions, SILENT)
+    assert incumbent.version == summary.version, "what nobody has learnt is met as it serves"
+
+
+def test_version_is_served_as_judged_if_no_time_is_left_to_learn_more(versions: Versions) -> None:
+    from model_store.training.pipeline import RunPlan, train
+
+    with_weak_champion(versions)
+    plan = RunPlan(epochs=30, refits=False)
+    summary = train(weekly_shop(), versions, plan, SILENT, clock=monotonic, now_at=AT)
+    assert summary.is_promoted
+    assert versions.read(summary.version).manifest.held_out_from_at is None
 
 
 def test_history_that_is_too_short_is_refused_before_anything_is_trained(versions: Versions) -> None:

@@ -160,3 +160,19 @@ def test_starter_no_better_than_a_moving_average_is_not_put_in_place(tmp_path: P
     with pytest.raises(TrainingFailed, match="no better than a moving average"):
         rebuild(orders, into, 0, SILENT, clock=monotonic, generated_keys=2, epochs=1)
     assert (into / "manifest.json").read_text() == "an old one"
+
+
+@pytest.mark.parametrize("killed_after", ["the old one was set aside", "the new one was put in place"])
+def test_exchange_of_the_starter_that_was_killed_is_mended(tmp_path: Path, killed_after: str) -> None:
+    from model_store.training.starter import mended
+
+    into, aside = tmp_path / "version", tmp_path / ".version.old"
+    aside.mkdir()
+    (aside / "manifest.json").write_text("an old one")
+    if killed_after == "the new one was put in place":
+        into.mkdir()
+        (into / "manifest.json").write_text("a new one")
+    mended(into)
+    wanted = "a new one" if killed_after == "the new one was put in place" else "an old one"
+    assert (into / "manifest.json").read_text() == wanted
+    assert [path.name for path in tmp_path.iterdir()] == ["version"]
