@@ -1,9 +1,10 @@
 """What the engine asks of any model; kinds live in model_store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
-from replenishment.arrays import Float32s, Int32s, Names
+from replenishment.arrays import Float32s, Int32s, Int64s, Names
 from replenishment.quantiles import QuantileGrid
 
 
@@ -19,6 +20,10 @@ class KnownAhead:
 
     names: tuple[str, ...]
     values: Float32s
+
+    def of_rows(self, rows: Int64s) -> Self:
+        """Return what is known of some keys, in the order of ``rows``."""
+        return type(self)(self.names, self.values[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,14 @@ class Forecast:
 
     quantiles: Float32s
     memory: Float32s
+
+
+class Signals(Protocol):
+    """What closings are told beside demand."""
+
+    def known(self, bucket: int, keys: Sequence[bytes]) -> KnownAhead:
+        """Return what was known of B stock keys when a bucket closed; of a key without plans nothing is."""
+        ...
 
 
 class Forecaster(Protocol):
@@ -96,10 +109,12 @@ class Serving:
 
     ``rung`` says how far down the fallback the champion stands: ``champion``,
     ``starter`` or ``moving_average``; ``is_requesting`` is False while
-    requests are held back (observing or paused).
+    requests are held back (observing or paused). ``signals`` tell closings
+    what is planned, None if nobody knows of any.
     """
 
     champion: Forecaster
     incoming: Forecaster | None = None
     rung: str = "champion"
     is_requesting: bool = True
+    signals: Signals | None = None

@@ -113,10 +113,7 @@ class Source:
         )
         read = signals_file.read_signals(self.signals, ahead, after)
         planned = signals_file.with_plans(history, read, reach_buckets, grid)
-        others = (
-            read.rows["key"].n_unique() - read.rows["key"].unique().is_in([key.decode() for key in history.keys]).sum()
-        )
-        reporter.say(f"{self.signals.name}: {read.said}" + (f"; {others} stock keys without orders" if others else ""))
+        reporter.say(f"{self.signals.name}: {read.said_of(history.keys)}")
         return planned
 
     def with_holidays(

@@ -5,6 +5,7 @@ each cell has the first and the last origin that knows it. Rows of files are
 read in `signals_file`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -104,3 +105,25 @@ class Plans:
             shares=self.shares[kept],
             values=self.values[kept],
         )
+
+
+class KeyedPlans:
+    """Plans as the engine asks for them at closings, by stock key.
+
+    Args:
+        plans: Of the keys.
+        keys: Stock key of each row; of any other key nothing is known.
+    """
+
+    def __init__(self, plans: Plans, keys: Sequence[bytes]) -> None:
+        self._plans = plans
+        self._rows = {key: row for row, key in enumerate(keys)}
+        self._latest: tuple[int, KnownAhead] | None = None
+
+    def known(self, bucket: int, keys: Sequence[bytes]) -> KnownAhead:
+        """Return what was known of B keys when a bucket closed; see `Plans.at`."""
+        nobody = len(self._rows)
+        if self._latest is None or self._latest[0] != bucket:  # the chunks of a closing ask for the same bucket
+            self._latest = bucket, self._plans.at(bucket, nobody + 1)
+        rows = np.array([self._rows.get(key, nobody) for key in keys], dtype=np.int64)
+        return self._latest[1].of_rows(rows)

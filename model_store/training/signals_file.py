@@ -52,6 +52,13 @@ class SignalsFile:
         left = f"; {len(self.ignored)} columns ignored: {', '.join(self.ignored)}" if self.ignored else ""
         return f"{self.rows.height} signals, known ahead: {ahead}{after}{left}"
 
+    def said_of(self, keys: Sequence[bytes]) -> str:
+        """What was read, and how many stock keys of it are none of those that have orders."""
+        ordered = [key.decode() for key in keys]
+        others = self.rows["key"].unique()
+        count = int((~others.is_in(ordered)).sum())
+        return self.said + (f"; {count} stock keys without orders" if count else "")
+
 
 def read_signals(path: Path, ahead: Sequence[str] = (), after: Sequence[str] = ()) -> SignalsFile:
     """Return the plans and measurements of a file.
@@ -91,12 +98,24 @@ def with_plans(history: DemandHistory, file: SignalsFile, reach_buckets: int, gr
     Raises:
         UnusableHistory: If plans and buckets are too many to be held.
     """
-    place = {key.decode(): row for row, key in enumerate(history.keys)}
+    buckets = range(history.first_bucket, history.first_bucket + history.buckets)
+    return replace(history, plans=plans_of(file, history.keys, buckets, reach_buckets, grid))
+
+
+def plans_of(
+    file: SignalsFile, stock_keys: Sequence[bytes], buckets: range, reach_buckets: int, grid: AnchoredGrid
+) -> Plans:
+    """Return the plans of stock keys, as they are known at the ends of buckets and reach ahead of the last.
+
+    Raises:
+        UnusableHistory: If plans and buckets are too many to be held.
+    """
+    place = {key.decode(): row for row, key in enumerate(stock_keys)}
     rows = file.rows.filter(pl.col("is_planned") & pl.col("key").is_in([*place]))
     starts, ends = (rows[name].to_numpy().astype(np.int64) for name in ("starts_at", "ends_at"))
-    end = history.first_bucket + history.buckets + reach_buckets
-    first = np.clip(grid.buckets_of(starts), history.first_bucket, end)
-    last = np.clip(grid.buckets_of(ends - 1) + 1, history.first_bucket, end)
+    end = buckets.stop + reach_buckets
+    first = np.clip(grid.buckets_of(starts), buckets.start, end)
+    last = np.clip(grid.buckets_of(ends - 1) + 1, buckets.start, end)
     counts = np.maximum(last - first, 0)
     if int(counts.sum()) > MOST_CELLS:
         raise UnusableHistory(
@@ -112,7 +131,7 @@ def with_plans(history: DemandHistory, file: SignalsFile, reach_buckets: int, gr
     keys = np.array([place[key] for key in rows["key"].to_list()], dtype=np.int64)
     names = file.known_ahead + file.known_after
     values = rows.select(names).to_numpy().astype(np.float32) if names else np.empty((rows.height, 0), np.float32)
-    plans = Plans(
+    return Plans(
         known_ahead=file.known_ahead,
         known_after=file.known_after,
         reach_buckets=reach_buckets,
@@ -123,7 +142,6 @@ def with_plans(history: DemandHistory, file: SignalsFile, reach_buckets: int, gr
         shares=(covered / (grid.width.seconds * 1000)).astype(np.float32),
         values=values[plan],
     )
-    return replace(history, plans=plans)
 
 
 def _first_origin(at: Int64s, grid: AnchoredGrid) -> Int64s:

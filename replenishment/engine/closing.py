@@ -57,6 +57,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
         order_lines=demand.order_lines.astype(np.float32),
         available_ratio=demand.available_ratio.astype(np.float32),
         age_buckets=(bucket - state.window["born_bucket"][rows]).astype(np.int32),
+        known_ahead=serving.signals.known(bucket, demand.keys) if serving.signals else None,
         categories=state.terms["category"][rows],
     )
     scored = step(state, state.champion, serving.champion, closed, rows)
@@ -91,6 +92,7 @@ def _part(closed: ClosedBucket, places: Int64s) -> ClosedBucket:
         closed.order_lines[places],
         closed.available_ratio[places],
         closed.age_buckets[places],
+        known_ahead=None if closed.known_ahead is None else closed.known_ahead.of_rows(places),
         categories=None if closed.categories is None else closed.categories[places],
     )
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,8 +15,8 @@ from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 from replenishment.closed_loop.suppliers import Suppliers
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
-from replenishment.forecaster import Forecaster, Serving
 from replenishment.keys import stock_key
+from stream_app.cli.candidates import candidate_of, planned_of
 from stream_app.cli.catalog import checked
 from stream_app.cli.replay import INPUT, OUTPUT
 from stream_app.errors import ConfigError
@@ -24,11 +24,7 @@ from stream_app.settings import Settings, load_settings
 from stream_app.simulate.files import Given, given
 from stream_app.simulate.run import Candidate, Run, played, ranked
 from stream_app.simulate.specs import CATALOG, POLICIES, PolicySpec, parsed
-from stream_app.swap import MOVING_AVERAGE, STARTER, source_of
 from stream_app.wire.times import instant_at, shown
-
-if TYPE_CHECKING:
-    from replenishment.closed_loop.world import Lines
 
 MOST_EXAMPLES = 10
 LOST_SALES, BACKORDERS = "lost_sales", "backorders"
@@ -68,7 +64,9 @@ class Edge(click.ParamType):
 @click.option("--orders", type=INPUT, required=True, help="Order lines: CSV, NDJSON or Parquet.")
 @click.option("--catalog", type=INPUT, required=True, help="Terms and costs of stock keys, in any of these formats.")
 @click.option("--inventory", type=INPUT, help="Counts and goods under way, in any of these formats.")
-@click.option("--signals", type=INPUT, help="Plans; read and counted, no model of this version takes them.")
+@click.option("--signals", type=INPUT, help="Planned promotions and prices, and columns that are named below.")
+@click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas.")
+@click.option("--covariate-columns", default="", help="Columns of numbers that are known afterwards, with commas.")
 @click.option("--bucket", type=Width(), default="1d", show_default=True, help="Width of a bucket: 1d, 7d, 1h, …")
 @click.option("--from", "start", type=Edge(), required=True, help="First day that is played; a bucket begins here.")
 @click.option("--to", "end", type=Edge(), required=True, help="The day after the last one.")
@@ -118,6 +116,8 @@ def simulate(
     catalog: Path,
     inventory: Path | None,
     signals: Path | None,
+    signal_columns: str,
+    covariate_columns: str,
     bucket: int,
     start: str,
     end: str,
@@ -139,10 +139,12 @@ def simulate(
     settings = load_settings(lost_sales=shortage == LOST_SALES, calibrate=calibrate or None)
     specs = [parsed(text) for text in policies or (CATALOG,)]
     period = period_of(settings, bucket, start, end)
-    files = given(orders, checked(catalog), inventory, signals)
+    files = given(orders, checked(catalog), inventory)
     say_ignored(files)
+    planned = planned_of(signals, signal_columns, covariate_columns, files, period)
     plan = settings.plan()
-    candidates = [candidate_of(name, settings, on_grid(plan, period), files, period) for name in models or (None,)]
+    rules = on_grid(plan, period)
+    candidates = [candidate_of(name, settings, rules, files, period, planned=planned) for name in models or (None,)]
     runs = _played(files, period, plan, specs, candidates, suppliers=Suppliers(lead_time_ratio, lead_time_spread))
     found = ranked(runs)
     if decisions_out is not None:
@@ -185,28 +187,6 @@ def period_of(settings: Settings, bucket: int, start: str, end: str) -> Period:
 def on_grid(plan: Plan, period: Period) -> Plan:
     """Return the rules on the period's buckets: what a version must fit."""
     return Plan(width=period.width, allowed_lateness_seconds=0, window_buckets=plan.window_buckets)
-
-
-def candidate_of(name: str | None, settings: Settings, plan: Plan, files: Given, period: Period) -> Candidate:
-    """Return who forecasts: a version, a kind fitted on what precedes the period, or for None the champion."""
-    if name is not None and name != MOVING_AVERAGE and (found := _fitted(name, files.lines, period)) is not None:
-        return Candidate(name, Serving(found, rung=name))
-    forecaster, rung = source_of(name, settings.models, plan).champion()
-    return Candidate(name or forecaster.version, Serving(forecaster, rung=rung))
-
-
-def _fitted(name: str, lines: "Lines", period: Period) -> Forecaster | None:
-    """Return a model that was fitted once, on what was known before the period; None if it is none that is fitted."""
-    try:
-        from stream_app.simulate.fitting import can_fit, fitted
-
-        return fitted(name, lines, period) if can_fit(name) else None
-    except ImportError as missing:
-        if name != STARTER and missing.name in ("polars", "tensorflow", "keras"):
-            raise ConfigError(
-                [f"--model {name} may need {missing.name}; run `pip install restock[train]`"]
-            ) from missing
-        return None
 
 
 def _played(

@@ -13,6 +13,7 @@ import click
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
+from stream_app.cli.candidates import candidate_of
 from stream_app.cli.catalog import checked
 from stream_app.cli.replay import INPUT, OUTPUT
 from stream_app.cli.simulate import (
@@ -20,7 +21,6 @@ from stream_app.cli.simulate import (
     LOST_SALES,
     Edge,
     Width,
-    candidate_of,
     on_grid,
     period_of,
     say_ignored,

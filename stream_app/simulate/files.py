@@ -11,7 +11,6 @@ from replenishment.closed_loop.world import DAY_MS, Lines, World
 from replenishment.engine.columns import InventoryBatch, LineKind
 from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, StockReceived
 from stream_app.replay.catalog_file import entries_of
-from stream_app.replay.rows import rows_of_file
 from stream_app.replay.run import Refusal
 from stream_app.replay.sequence import FileRecord, Sequenced, sequenced
 from stream_app.simulate.lines import read_lines, refusals_of
@@ -56,9 +55,7 @@ class Given:
         return {key: total / RECENT_DAYS for key, total in units.items()}
 
 
-def given(
-    orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = None, signals: Path | None = None
-) -> Given:
+def given(orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = None) -> Given:
     """Return what files say; rows of the catalog are those that were checked before.
 
     Raises:
@@ -72,8 +69,6 @@ def given(
         events, refused = _events(files)
         refusals = [*refusals, *refused]
         ignored.update(files.ignored)
-    if signals is not None:
-        ignored["signals"] = sum(1 for _ in rows_of_file(signals, "inventory"))
     return Given(lines, entries_of(catalog), events, refusals, +ignored)
 
 

@@ -14,6 +14,7 @@ from replenishment.closed_loop.world import Lines, Period
 from replenishment.engine.columns import LineKind
 from replenishment.forecaster import Forecaster
 from stream_app.errors import ConfigError
+from stream_app.simulate.planned import Planned
 
 
 def can_fit(name: str) -> bool:
@@ -21,8 +22,8 @@ def can_fit(name: str) -> bool:
     return trainer_of(name) is not None
 
 
-def fitted(name: str, lines: Lines, period: Period) -> Forecaster:
-    """Return a model fitted on what was known when the period began; same lines, same forecaster.
+def fitted(name: str, lines: Lines, period: Period, planned: Planned | None = None) -> Forecaster:
+    """Return a model fitted on what was known when the period began; same lines and plans, same forecaster.
 
     Raises:
         ConfigError: If what is before the period is too little to learn from.
@@ -46,7 +47,10 @@ def fitted(name: str, lines: Lines, period: Period) -> Forecaster:
     try:
         with on_stderr() as reporter:
             history = history_of(frame, period.width, "--orders before --from")
-            made = trainer(history, RunPlan(kind=name), reporter, time.monotonic, float("inf"))
+            plan = RunPlan(kind=name)
+            if planned is not None:
+                history = planned.learnt_with(history, plan.wanted_grid.horizons_buckets[-1])
+            made = trainer(history, plan, reporter, time.monotonic, float("inf"))
             return made.draft.forecaster()
     except (UnusableHistory, ValueError) as wrong:
         raise ConfigError([f"--model {name}: {wrong}"]) from wrong
