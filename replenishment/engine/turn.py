@@ -122,12 +122,15 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
 
 
 def _rows(state: PartitionState, table: Table, records: Records, touched: list[Int64s]) -> RowWrites:
-    if not touched:
-        return table.writes([], records[:0])
-    rows = touched[0] if len(touched) == 1 else np.concatenate(touched)
+    rows = np.concatenate(touched) if touched else np.zeros(0, dtype=np.int64)
     if len(rows) > 1 and not np.all(rows[1:] > rows[:-1]):
         rows = np.unique(rows)
-    return table.writes(state.keys.of(rows), records[rows])
+    if not len(rows):
+        return table.writes([], records[:0])
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    # the rows of a closing are a range: cut out, not gathered
+    touched_records = records[first:end] if end - first == len(rows) else records[rows]
+    return table.writes(state.keys.of(rows), touched_records)
 
 
 def _terms(state: PartitionState, turn: Turn) -> RowWrites:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_app.inspect import KeyState
-from stream_app.page.charts import Chart, ladder, loss_chart
+from stream_app.page.charts import ladder, loss_chart
 from stream_app.page.languages import said
+from stream_app.page.shapes import Chart
 from stream_app.page.versions import VersionLine
 from stream_app.page.writing import decimal, share, units
 

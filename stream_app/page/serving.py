@@ -1,6 +1,7 @@
 """The server of the page: who is let in, what lies where, and the events that tell an open page to look again."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 
@@ -22,6 +23,7 @@ MOST_FOLLOWERS = 50
 """Open pages that are told of changes at a time; one more is asked to come again."""
 QUIET_SECONDS = 20.0
 """A page is written to at least this often, so that one that has gone is noticed."""
+CANCEL_SECONDS = 0.5
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 log = structlog.stdlib.get_logger(__name__)
 _FOLLOWERS = web.AppKey("followers", list)
@@ -63,8 +65,9 @@ async def serve(settings: Settings, access: Access, port: int, tell: Callable[[s
         try:
             await site.start()
         except OSError as wrong:
+            why = os.strerror(wrong.errno or 0)
             raise ConfigError(
-                [f"port {port} of {ADDRESS} is not free ({wrong.strerror}): choose another, --port 0 takes any"]
+                [f"port {port} of {ADDRESS} is not free ({why}): choose another, --port 0 takes any"]
             ) from wrong
         # whoever opens the link at once is not to wait for the first reading
         await app[SITE].snapshots.first()
@@ -83,6 +86,8 @@ async def live(request: web.Request) -> web.StreamResponse:
         return web.Response(status=503, text="too many open pages", headers={"Retry-After": "60"})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response
     followers.append(request)
     try:
         number = site.snapshots.number
@@ -152,6 +157,9 @@ async def _reading(app: web.Application) -> AsyncIterator[None]:
     reading = asyncio.create_task(site.snapshots.run())
     following = asyncio.create_task(site.follower.run())
     yield
-    reading.cancel()
     site.follower.stop()
-    await asyncio.wait([reading, following])
+    # the client of Redis swallows a cancellation that meets it while it connects
+    while not reading.done():
+        reading.cancel()
+        await asyncio.wait([reading], timeout=CANCEL_SECONDS)
+    await following

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from replenishment.engine.rows import NEVER, window_table
 from stream_app.errors import RestockError
-from stream_app.page.charts import Chart, spark
+from stream_app.page.charts import spark
+from stream_app.page.shapes import Chart
 from stream_app.page.snapshot import Snapshot
 from stream_app.store.reader import Standing, StateReader
 from stream_app.tables import plan_of

@@ -132,5 +132,5 @@ def test_deliveries_that_disagree_with_the_catalog_are_in_the_explanation() -> N
 
 def test_a_request_for_a_new_sku_says_that_little_was_known() -> None:
     new = REQUEST | {"evidence": EVIDENCE | {"cold_start": True}}
-    assert any("The SKU is new" in sentence for sentence in explained(new, None, []))
-    assert not any("The SKU is new" in sentence for sentence in explained(REQUEST, None, []))
+    assert any("The SKU is new" in sentence for sentence in explained(new, "X", []))
+    assert not any("The SKU is new" in sentence for sentence in explained(REQUEST, "X", []))

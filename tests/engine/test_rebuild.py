@@ -2,6 +2,7 @@
 
 import pytest
 
+from replenishment.arrays import Records
 from replenishment.engine.advance import advance
 from replenishment.engine.plan import Plan
 from replenishment.engine.rebuild import begin_rebuild, flip, rebuild_chunk
@@ -38,10 +39,16 @@ def test_a_rebuilt_version_equals_one_that_stepped_all_along() -> None:
     ledger.keep(flip(swapped))
     assert swapped.progress.model_version == "mean-2"
     count = len(KEYS)
-    assert swapped.champion.rows[:count].tobytes() == carried.champion.rows[:count].tobytes()
+    assert decided(swapped.champion.rows[:count]) == decided(carried.champion.rows[:count])
     assert "forecast:mean-1" not in ledger.rows
     again = ledger.reload(Plan(), Serving(NEXT))
-    assert again.champion.rows[:count].tobytes() == carried.champion.rows[:count].tobytes()
+    assert decided(again.champion.rows[:count]) == decided(carried.champion.rows[:count])
+
+
+def decided(rows: Records) -> list[bytes]:
+    """Return what rows say but for forecasts that wait to be scored: a version has only those it made itself."""
+    names = [name for name in rows.dtype.names or () if not name.startswith("scored_") and name != "traits"]
+    return [rows[name].tobytes() for name in names]
 
 
 def test_flipping_before_every_row_is_stepped_is_refused() -> None:

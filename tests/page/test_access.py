@@ -73,6 +73,13 @@ async def test_every_answer_has_the_headers_that_keep_scripts_and_frames_of_othe
             assert "Python" not in answer.headers["Server"]
 
 
+async def test_asking_for_the_headers_alone_is_answered_everywhere(nowhere: Settings) -> None:
+    async with visitor(nowhere) as planner:
+        await planner.come_in()
+        answers = [await planner.see(path, "HEAD") for path in ("/", "/queue", "/live", "/static/page.css")]
+        assert [(one.status, one.html) for one in answers] == [(200, "")] * 4
+
+
 async def test_an_address_that_does_not_exist_is_a_page_too(nowhere: Settings) -> None:
     async with visitor(nowhere) as planner:
         await planner.come_in()

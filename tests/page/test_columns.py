@@ -13,6 +13,7 @@ from stream_app.inspect import key_states
 from stream_app.page.columns import read_columns
 from stream_app.page.listing import Query, listed
 from stream_app.settings import Settings
+from stream_app.store.connection import command
 from stream_app.store.keys import PartitionKeys
 from stream_app.store.reader import StateReader
 from tests.page.test_states import sold
@@ -84,7 +85,7 @@ async def _write(settings: Settings, plan: Plan, names: list[bytes], tables: dic
             for first in range(0, len(names), 5_000):
                 some = names[first : first + 5_000]
                 rows = {key: packed[(first + at) * width : (first + at + 1) * width] for at, key in enumerate(some)}
-                await client.hset(own.table(name), mapping=rows)  # type: ignore[misc]
-        meta = {f"row_bytes:{name}": width for name, (_, width) in tables.items()}
+                await command(client, "HSET", own.table(name), *(part for row in rows.items() for part in row))
+        widths = [part for name, (_, width) in tables.items() for part in (f"row_bytes:{name}", width)]
         layout, stated = msgspec.json.encode(plan.layout), msgspec.json.encode(progress)
-        await client.hset(own.meta, mapping={**meta, "epoch": 1, "layout": layout, "progress": stated})  # type: ignore[misc]
+        await command(client, "HSET", own.meta, *widths, "epoch", 1, "layout", layout, "progress", stated)
