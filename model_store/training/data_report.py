@@ -14,9 +14,9 @@ import numpy as np
 from model_store.training.backtest import shown
 from model_store.training.bucketing import AnchoredGrid, bucketed
 from model_store.training.cleaning import Finding, clean, positive
-from model_store.training.dataset import closed_weekdays
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from model_store.training.inputs import closed_weekdays
 from model_store.training.inventory_file import read_facts, with_facts
 from model_store.training.orders_file import read_lines
 from replenishment.arrays import Bools, Float64s

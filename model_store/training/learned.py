@@ -12,11 +12,12 @@ from model_store.kinds.table import STEP_GRAPH
 from model_store.signal_spec import HOLIDAY
 from model_store.spec import FeatureSpec, ModelSpec
 from model_store.training.checkpoint import Checkpoint, digest_of
-from model_store.training.dataset import WINDOW_BUCKETS, Sequences, features_of, sequences
+from model_store.training.dataset import WINDOW_BUCKETS, Sequences, sequences
 from model_store.training.export import net_graph, parity
 from model_store.training.fit import Fitted, Schedule, fit
 from model_store.training.graph_writer import Member
 from model_store.training.history import DemandHistory
+from model_store.training.inputs import features_of
 from model_store.training.mirror import both_ways
 from model_store.training.nets import Net
 from model_store.training.network import NetArrays

@@ -13,9 +13,10 @@ import numpy as np
 
 from model_store.errors import ModelStoreError
 from model_store.training.comparison import Effort, Rolled
-from model_store.training.dataset import SETTLING_BUCKETS, Inputs, features_of, inputs_of
+from model_store.training.dataset import SETTLING_BUCKETS
 from model_store.training.evaluate import Origins
 from model_store.training.history import DemandHistory
+from model_store.training.inputs import Inputs, features_of, inputs_of
 from model_store.training.plan import Clock
 from model_store.training.progress import Reporter, Stage
 from model_store.training.scoring import TABLE_LEVELS, LeadForecasts

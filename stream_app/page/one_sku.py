@@ -8,6 +8,7 @@ import numpy as np
 
 from replenishment.arrays import Float64s
 from replenishment.engine.rows import NEVER
+from replenishment.policy import Policy, ServiceKind
 from replenishment.quantiles import ProtectionDemand
 from stream_app.explain.silence import Known, Silence, silence
 from stream_app.inspect import KeyState
@@ -32,6 +33,15 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which rule the levels were made: the policy as textbooks write it, kind and target of service."""
+
+    policy: str
+    service_kind: str
+    service_level: float
+
+
+@dataclass(frozen=True, slots=True)
 class OneSku:
     """All that the page shows of a stock key; ``requests`` and ``receipts`` are those that are remembered."""
 
@@ -40,6 +50,7 @@ class OneSku:
     supplier: str
     category: str
     lead_time_days: float
+    terms: Terms | None
     forecast: Forecast | None
     requests: Sequence[Mapping[str, Any]]
     receipts: Sequence[Receipt]
@@ -68,6 +79,7 @@ def one_sku(known: Known, recent: Recent) -> OneSku:
         supplier=_text(terms["supplier"]),
         category=_text(terms["category"]),
         lead_time_days=float(terms["lead_time_days"]),
+        terms=_terms(known),
         forecast=_forecast(known),
         requests=recent.requests_of(key),
         receipts=recent.receipts_of(key),
@@ -106,6 +118,14 @@ def outlook_of(one: OneSku, reorder_text: str, up_to_text: str) -> Outlook | Non
         reorder_text=reorder_text,
         up_to_text=up_to_text,
     )
+
+
+def _terms(known: Known) -> Terms | None:
+    derived = known.rows.derived
+    if derived["stepped_bucket"] == NEVER:
+        return None
+    kind = ServiceKind(int(derived["service_kind"])).label
+    return Terms(Policy(int(derived["policy"])).notation, kind, float(derived["service_level"]))
 
 
 def _forecast(known: Known) -> Forecast | None:

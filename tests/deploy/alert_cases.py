@@ -125,8 +125,8 @@ CASES = (
         "20m",
         INSTANCE,
     ),
-    Case("RestockSupplyOverdue", {partition("overdue_requests"): "0x20 2x40"}, "50m", "25m", ONLY_JOB),
     Case("RestockRequestsUnanswered", {partition("expired_requests"): "0x20 2x40"}, "50m", "25m", ONLY_JOB),
+    Case("RestockSupplyOverdue", {partition("overdue_requests"): "0x20 2x40"}, "50m", "25m", ONLY_JOB),
     Case("RestockRequestsWithheld", {of("withheld_requests_total"): "0x20 1x40"}, "30m", "20m", ONLY_JOB),
     Case("RestockModelRefused", {of("model_swap_failures_total"): "0x20 1x40"}, "30m", "20m", ONLY_JOB),
     Case(

@@ -1,12 +1,14 @@
 """Catalogs of messages: the same names and parts in each language, all of them used, none missing."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
 import stream_app.page
+from replenishment.policy import ServiceKind
 from replenishment.stock import RequestStatus
 from stream_app.explain.silence import Why
 from stream_app.page.columns import Condition
@@ -14,9 +16,10 @@ from stream_app.page.drawings import EVIDENCE, PARTS
 from stream_app.page.languages import LANGUAGES, catalog, wanted_language
 
 FOLDER = Path(str(stream_app.page.__file__)).parent
-BUILT = {
+BUILT: Mapping[str, Sequence[str]] = {
     "condition.": [one.name.lower() for one in Condition],
     "sku.why.": [one.value for one in Why],
+    "sku.rule.": [one.label for one in ServiceKind],
     "status.": [one.name.lower() for one in RequestStatus if one < RequestStatus.RECEIVED] + ["expired", "settled"],
     "evidence.": [*EVIDENCE, "quantity", "model_version"],
     "part.": [*PARTS, "owed", "received"],

@@ -78,6 +78,25 @@ async def test_redis_that_never_answered_is_an_error_with_cause_and_next_command
         assert (await planner.see("/models")).status == 200
 
 
+async def test_the_password_of_redis_is_on_no_page_even_if_redis_refuses_it(nowhere: Settings, tmp_path: Path) -> None:
+    secret, server = tmp_path / "password", ValkeyServer(tmp_path)
+    secret.write_text("canary-4711\n")
+    server.start()
+    try:
+        async with client_of(server.url) as client:
+            await client.config_set("requirepass", "another")
+        own = {**nowhere.model_dump(), "redis_url": server.url, "redis_password_file": secret}
+        async with visitor(settings_of({}, **own)) as planner:
+            await planner.come_in()
+            for path in ("/", "/sku?location=main&sku=A", "/queue", "/models", "/quality"):
+                answer = await planner.see(path)
+                assert answer.status == (200 if path == "/models" else 503)
+                assert "canary" not in answer.html + str(answer.headers)
+            assert "restock doctor" in (await planner.see("/")).html
+    finally:
+        server.close()
+
+
 async def test_kafka_that_does_not_answer_leaves_the_state_and_says_what_is_not_up_to_date(nowhere: Settings) -> None:
     (port,) = free_ports(1)
     await sold(nowhere.redis_url, nowhere.state_prefix)

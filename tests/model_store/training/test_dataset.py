@@ -14,10 +14,10 @@ from model_store.training.dataset import (
     UNSCORED_BUCKETS,
     Batch,
     Sequences,
-    closed_weekdays,
     sequences,
 )
 from model_store.training.history import DemandHistory
+from model_store.training.inputs import closed_weekdays
 from replenishment.arrays import Bools, Float32s, Float64s, Int64s
 from replenishment.buckets import BucketWidth
 from replenishment.quantiles import QuantileGrid

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from model_store.training.bucketing import AnchoredGrid
-from model_store.training.dataset import features_of, inputs_of
 from model_store.training.errors import UnusableHistory
+from model_store.training.inputs import features_of, inputs_of
 from model_store.training.plan import grid_for
 from model_store.training.public_holidays import chosen, holidays_of, with_holidays
 from replenishment.buckets import BucketWidth
