@@ -240,7 +240,7 @@ def test_shortage_is_lost_or_owed(tmp_path: Path) -> None:
         ("RS:service=nan", "service is 'nan', must be a number"),
         ("RS:kind=alpha", "kind is 'alpha', must be cycle or fill"),
         ("snQ:quantity=2.5", "quantity is '2.5'"),
-        ("catalog:service=0.9", "catalog has no 'service'; it has no keys"),
+        ("catalog:review_days=3", "catalog has no 'review_days'; it has service, cover_days"),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused_in_words(spec: str, said: str) -> None:
