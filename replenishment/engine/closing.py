@@ -217,7 +217,7 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     """Forget requests settled longer ago than the expiry; count the unanswered ones past it, say which are overdue."""
     clock = state.progress.clock
     forgotten_at = clock - round(state.plan.expiry_days * 86_400_000)
-    forgotten, expired, overdue = [], 0, 0
+    forgotten, overdue, expired = [], [], 0
     for restock_id, request in state.requests.items():
         if request.settled_at != NEVER:
             if request.settled_at <= forgotten_at and not request.parts.in_transit:
@@ -225,12 +225,14 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
             continue
         expired += request.expires_at <= clock and request.parts.status == RequestStatus.PENDING
         if NEVER < request.needed_by < clock:
-            overdue += 1
-            _say_overdue(state, restock_id, request, turn)
+            overdue.append(restock_id)
+    # sorted: requests that were restored stand in another order
+    for restock_id in sorted(overdue):
+        _say_overdue(state, restock_id, state.requests[restock_id], turn)
     for restock_id in forgotten:
         del state.requests[restock_id]
     turn.requests.update(forgotten)
-    state.expired_requests, state.overdue_requests = expired, overdue
+    state.expired_requests, state.overdue_requests = expired, len(overdue)
 
 
 def _say_overdue(state: PartitionState, restock_id: str, request: OpenRequest, turn: Turn) -> None:

@@ -47,7 +47,7 @@ def played(lines_cut_at: Sequence[int] = ()) -> Shop:
 
 def test_records_become_rows_restocks_demand_and_dead_letters() -> None:
     shop = played()
-    assert set(shop.rows) == {"hot", "window", "forecast:mean-1", "restocks", "accuracy", "seen:15009"}
+    assert set(shop.rows) == {"hot", "window", "forecast:mean-1", "restocks", "accuracy"}
     assert shop.memory.partitions[0].progress.positions == {"orders": 90}
     refused = [one for one in orders() if b'"quantity": 0' in (one.value or b"")]
     assert [one.value for one in shop.said if one.topic == "dead-letter"] == [one.value for one in refused]
