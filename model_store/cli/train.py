@@ -37,7 +37,11 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
 @models_option
 @click.option("--no-promote", is_flag=True, help="Publish only, whatever the gate says.")
 @click.option("--kind", default="lstm", show_default=True, help="What to train; model-store evaluate compares them.")
-@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 1_000),
+    help="How often each bucket is shown, both ways; default: 4, or more if that is very little.",
+)
 @click.option(
     "--seconds-at-most",
     type=click.FloatRange(min=20),
@@ -76,10 +80,12 @@ def train(
         # TensorFlow takes seconds to load: only now that there is something to learn from.
         from model_store.training.pipeline import DEFAULT_EPOCHS, RunPlan
         from model_store.training.pipeline import train as run
+        from model_store.training.plan import LEAST_STEPS
         from model_store.versions import Versions
 
         plan = RunPlan(
             epochs=epochs or DEFAULT_EPOCHS,
+            least_steps=1 if epochs else LEAST_STEPS,
             seed=seed,
             kind=kind,
             ends_by=begun + seconds_at_most if seconds_at_most else float("inf"),

@@ -51,7 +51,7 @@ def fitted(
     features = features_of(learnt, plan.wanted_grid, plan.features)
     reporter.stage("features")
     made = sequences(both_ways(learnt, features), features, plan.wanted_grid, plan.seed)
-    steps = plan.epochs * made.batches_per_epoch
+    steps = max(plan.epochs * made.batches_per_epoch, plan.least_steps)
     fits = []
     for place, net in enumerate(nets):
         left = (fit_by - clock()) / (len(nets) - place)

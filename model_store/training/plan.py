@@ -9,6 +9,8 @@ from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSp
 from replenishment.quantiles import QuantileGrid
 
 DEFAULT_EPOCHS = 4
+LEAST_STEPS = 240
+"""What a net needs to learn anything, however few buckets an epoch has: weeks of a small shop are two batches."""
 DEFAULT_KIND = "lstm"
 Clock = Callable[[], float]
 """Seconds since some instant."""
@@ -21,6 +23,7 @@ class RunPlan:
 
     Attributes:
         epochs: How often each bucket is shown, forwards and backwards each, 1 or more.
+        least_steps: Steps of a net at least, if that is more epochs.
         seed: Of weights, batches and samples.
         ends_by: Instant of the clock by which the run should have ended; infinity makes it repeatable.
         promotes: Whether a challenger that the gate accepts becomes champion.
@@ -30,6 +33,7 @@ class RunPlan:
     """
 
     epochs: int = DEFAULT_EPOCHS
+    least_steps: int = 1
     seed: int = 0
     ends_by: float = float("inf")
     promotes: bool = True

@@ -118,5 +118,5 @@ def test_an_unanswered_request_says_so() -> None:
 
 def test_a_request_for_a_new_sku_says_that_little_was_known() -> None:
     new = REQUEST | {"evidence": EVIDENCE | {"cold_start": True}}
-    assert any("The SKU is new" in sentence for sentence in explained(new, None, []))
-    assert not any("The SKU is new" in sentence for sentence in explained(REQUEST, None, []))
+    assert any("The SKU is new" in sentence for sentence in explained(new, "CAKESTAND", []))
+    assert not any("The SKU is new" in sentence for sentence in explained(REQUEST, "CAKESTAND", []))
