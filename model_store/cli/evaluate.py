@@ -104,7 +104,9 @@ class _Wish:
 @click.option("--refit", is_flag=True, help="Fit anew before each origin instead of once before the first.")
 @click.option("--clean-actuals", is_flag=True, help="Clean the demand that forecasts are scored on, too.")
 @click.option(
-    "--epochs", type=click.IntRange(1, 1_000), help="How often a net is shown each bucket, both ways; default: 4."
+    "--epochs",
+    type=click.IntRange(1, 1_000),
+    help="How often a net is shown each bucket, both ways; default: 4, or more if that is very little.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
@@ -226,7 +228,9 @@ def _default_models(store: Path, reporter: "Reporter") -> tuple[str, ...]:
 
 
 def _plan_options(epochs: int | None, seed: int) -> dict[str, Any]:
-    return {"seed": seed, **({"epochs": epochs} if epochs else {})}
+    from model_store.training.plan import LEAST_STEPS
+
+    return {"seed": seed, **({"epochs": epochs} if epochs else {"least_steps": LEAST_STEPS})}
 
 
 def _candidates(

@@ -73,7 +73,11 @@ class LevelsType(click.ParamType):
 @click.option(
     "--refresh", is_flag=True, help="Go on from the champion's weights, on recent buckets: a third of the epochs."
 )
-@click.option("--epochs", type=click.IntRange(1, 1_000), help="How often each bucket is shown, both ways; default: 4.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 1_000),
+    help="How often each bucket is shown, both ways; default: 4, or more if that is very little.",
+)
 @click.option(
     "--seconds-at-most",
     type=click.FloatRange(min=20),
@@ -201,10 +205,11 @@ def _plan(
 ) -> "RunPlan":
     from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
-    from model_store.training.plan import DEFAULT_EPOCHS, RunPlan
+    from model_store.training.plan import DEFAULT_EPOCHS, LEAST_STEPS, RunPlan
 
     return RunPlan(
         epochs=epochs or DEFAULT_EPOCHS,
+        least_steps=1 if epochs else LEAST_STEPS,
         seed=seed,
         kind=kind,
         precision=precision,

@@ -74,8 +74,8 @@ def fitted(
     start = _start(learnt, plan, nets, reporter)
     features = start.features if start else features_of(learnt, plan.wanted_grid, plan.features)
     reporter.stage("features")
-    made = _shown(learnt, features, plan, start)
-    steps = ceil(plan.epochs * (WARM_SHARE if start else 1) * made.batches_per_epoch)
+    made, ways = _shown(learnt, features, plan, start)
+    steps = _steps(plan, made, ways, is_warm=start is not None)
     fits = []
     for place, net in enumerate(nets):
         left = (fit_by - clock()) / (len(nets) - place)
@@ -136,15 +136,30 @@ def _undated(features: FeatureSpec) -> FeatureSpec:
     return replace(features, signals=replace(signals, holidays=_ANY_DAY))
 
 
-def _shown(learnt: DemandHistory, features: FeatureSpec, plan: RunPlan, start: _Start | None) -> Sequences:
-    """Return what nets are shown: everything, or recent buckets only and standardised as their weights know it."""
+def _shown(learnt: DemandHistory, features: FeatureSpec, plan: RunPlan, start: _Start | None) -> tuple[Sequences, int]:
+    """Return what nets are shown, and in how many directions.
+
+    It is everything, or recent buckets only and standardised as their weights know it.
+    """
     if start is None:
         both = both_ways(learnt, features)
-        return sequences(both, features, plan.wanted_grid, plan.seed, most_bytes=plan.most_bytes)
+        made = sequences(both, features, plan.wanted_grid, plan.seed, most_bytes=plan.most_bytes)
+        return made, _ways(both, learnt)
     both = both_ways(learnt, features, WINDOW_BUCKETS)
     known = start.members[0].standardisation
     made = sequences(both, features, start.grid, plan.seed, most_bytes=plan.most_bytes, standardisation=known)
-    return replace(made, first_shown=max(both.buckets - WINDOW_BUCKETS, 0))
+    return replace(made, first_shown=max(both.buckets - WINDOW_BUCKETS, 0)), _ways(both, learnt)
+
+
+def _ways(both: DemandHistory, learnt: DemandHistory) -> int:
+    return 1 if both is learnt else 2
+
+
+def _steps(plan: RunPlan, made: Sequences, ways: int, *, is_warm: bool) -> int:
+    """Return the steps of a fit: what cannot be read backwards is shown twice as often forwards."""
+    if is_warm:
+        return ceil(plan.epochs * WARM_SHARE * made.batches_per_epoch * 2 / ways)
+    return max(plan.epochs * made.batches_per_epoch * 2 // ways, plan.least_steps)
 
 
 def _checkpoint(

@@ -12,6 +12,8 @@ from model_store.training.gate import DECISION_LEVELS
 from replenishment.quantiles import QuantileGrid
 
 DEFAULT_EPOCHS = 4
+LEAST_STEPS = 240
+"""What a net needs to learn anything, however few buckets an epoch has: weeks of a small shop are two batches."""
 DEFAULT_KIND = "lstm"
 PRECISIONS = ("float32", "mixed_bfloat16")
 """Of the multiplications while a net is fitted; the first is the default."""
@@ -40,7 +42,9 @@ class RunPlan:
     """How a run is made.
 
     Attributes:
-        epochs: How often each bucket is shown, forwards and backwards each, 1 or more.
+        epochs: How often each bucket is shown, forwards and backwards each, 1 or more; where a history is not
+            read backwards, twice as often forwards.
+        least_steps: Steps of a net at least, if that is more epochs.
         seed: Of weights, batches and samples.
         ends_by: Instant of the clock by which the run should have ended; infinity makes it repeatable.
         promotes: Whether a challenger that the gate accepts becomes champion.
@@ -57,6 +61,7 @@ class RunPlan:
     """
 
     epochs: int = DEFAULT_EPOCHS
+    least_steps: int = 1
     seed: int = 0
     ends_by: float = float("inf")
     promotes: bool = True
