@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenishment.arrays import Float32s
@@ -58,6 +58,7 @@ def without_shadow(ledger: Ledger) -> tuple[object, ...]:
     return kept, *rest
 
 
+@settings(max_examples=30)
 @given(log=order_logs(), cuts=st.sets(st.integers(0, 40)), decide_after=st.sampled_from([0, 3, 1_000]))
 def test_with_a_shadow_the_partition_says_and_stores_the_same_bytes(
     log: list[Line | Rejection], cuts: set[int], decide_after: int
@@ -67,6 +68,7 @@ def test_with_a_shadow_the_partition_says_and_stores_the_same_bytes(
     assert without_shadow(shadowed(log, cuts, decide_from=decide_from)) == comparable(alone)
 
 
+@settings(max_examples=30)
 @given(log=order_logs(), cuts=st.sets(st.integers(0, 40)))
 def test_any_cut_gives_the_same_shadow_and_the_same_comparisons(log: list[Line | Rejection], cuts: set[int]) -> None:
     whole, cut = shadowed(log, set()), shadowed(log, cuts)
