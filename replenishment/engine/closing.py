@@ -225,6 +225,7 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
         if NEVER < request.needed_by < clock:
             overdue += 1
             _say_overdue(state, restock_id, request, turn)
+    turn.overdue.sort(key=lambda one: (one.needed_by, one.restock_id))  # requests stand in the order of fetches
     for restock_id in forgotten:
         del state.requests[restock_id]
     turn.requests.update(forgotten)
