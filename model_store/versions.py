@@ -1,46 +1,25 @@
-"""Versions on disk, which of them is champion, and the log of who promoted what, when and why.
+"""Versions on disk, which of them is champion, which steps beside it, and who decided so.
 
 A version exists once its directory is renamed into place; it serves once the
-small file ``champion`` names it. That file is replaced as one and holds the
-whole promotion, so it decides; the log is brought up to it before it is
-written again. Time is an argument.
+small file ``champion`` names it, and steps beside the champion once ``shadow``
+does. Time is an argument.
 """
 
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeAlias
-
-import msgspec
 
 from model_store import artifact
 from model_store.artifact import VERSION_ID, Artifact, Draft
-from model_store.errors import ArtifactCorrupt, ModelStoreError, VersionNotFound
-from model_store.files import read_small, replace_durably, sync_directory
+from model_store.errors import ArtifactCorrupt, ModelStoreError, SpecMismatch, VersionNotFound
+from model_store.files import sync_directory
+from model_store.promotions import CHAMPION, SHADOW, Action, Promotion, PromotionLog
 
-_CHAMPION, _LOG, _STAGING, _LOCK = "champion", "promotions.ndjson", ".staging", ".lock"
-_Action: TypeAlias = Literal["promote", "rollback"]
+_STAGING, _LOCK = ".staging", ".lock"
 _LARGEST_TEXT = 500
-_LARGEST_CHAMPION_BYTES, _LARGEST_LOG_BYTES = 8192, 64 * 2**20
-
-
-class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One move of the champion: numbered from 1, at epoch milliseconds, from the previous version or none.
-
-    ``version`` is None after a rollback behind the first champion: the packaged starter serves, as it did before.
-    """
-
-    sequence: int
-    action: _Action
-    version: str | None
-    previous: str | None
-    who: str
-    why: str
-    at: int
 
 
 class Versions:
@@ -51,6 +30,7 @@ class Versions:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._log = PromotionLog(root)
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all published versions, sorted; they may still prove damaged when read."""
@@ -96,7 +76,7 @@ class Versions:
         Raises:
             ArtifactCorrupt: If the pointer is damaged.
         """
-        promotion = self._current()
+        promotion = self._log.pointed(CHAMPION)
         return promotion.version if promotion else None
 
     def previous(self) -> str | None:
@@ -107,19 +87,23 @@ class Versions:
     def _served(self) -> list[str | None]:
         """Who served and was not gone back behind, oldest first; before the first champion it was nobody."""
         served: list[str | None] = [None]
-        for promotion in self._history():
+        for promotion in self.promotions():
             if promotion.action == "rollback":
                 del served[-2:]  # who was left, and who was gone back to: the latter is added again
             served.append(promotion.version)
         return served
 
     def promotions(self) -> tuple[Promotion, ...]:
-        """Return all moves of the champion, oldest first.
+        """Return all moves of the champion, oldest first; errors as ``decisions``."""
+        return tuple(one for one in self.decisions() if one.moves_champion)
+
+    def decisions(self) -> tuple[Promotion, ...]:
+        """Return what was ever decided about champion and shadow, oldest first.
 
         Raises:
             ArtifactCorrupt: If a line of the log is damaged; a last line torn by a crash is not.
         """
-        return tuple(self._history())
+        return tuple(self._log.history())
 
     def publish(self, draft: Draft) -> str:
         """Make a version exist, whole or not at all, and return its id; publishing it twice is harmless.
@@ -170,34 +154,95 @@ class Versions:
         """
         return self._move("rollback", None, who, why, at)
 
-    def _move(self, action: _Action, wanted: str | None, who: str, why: str, at: int) -> Promotion:
+    def shadow(self) -> str | None:
+        """Return the id of the version that steps beside the champion, None if there is none; it may be champion now.
+
+        Raises:
+            ArtifactCorrupt: If the pointer is damaged.
+        """
+        decided = self._log.pointed(SHADOW)
+        return decided.version if decided else None
+
+    def begin_shadow(self, version: str, *, who: str, why: str, at: int) -> Promotion:
+        """Have a version step beside the champion, after verifying and self-testing it; again changes nothing.
+
+        Raises:
+            ModelStoreError: If the version is missing, damaged, the champion itself or of another bucket width.
+            ValueError: If who or why is empty, too long or holds control characters.
+        """
+        _require_text(who=who, why=why)
+        directory = self.directory(version)
+        with self._locked():
+            self._require_comparable(version, directory)
+            before = self._log.pointed_if_sound(SHADOW)
+            if before and before.version == version:
+                return before
+            return self._decide(SHADOW, before, action="shadow", version=version, who=who, why=why, at=at)
+
+    def end_shadow(self, *, who: str, why: str, at: int) -> Promotion:
+        """Have no version beside the champion any more.
+
+        Raises:
+            VersionNotFound: If there is none.
+        """
+        _require_text(who=who, why=why)
+        nobody = VersionNotFound(f"no version is shadow in {self.root}. Begin: model-store shadow VERSION")
+        if not self.root.is_dir():
+            raise nobody
+        with self._locked():
+            before = self._log.pointed_if_sound(SHADOW)
+            is_damaged = before is None and os.path.lexists(self.root / SHADOW)
+            if not is_damaged and (before is None or before.version is None):
+                raise nobody
+            return self._decide(SHADOW, before, action="end", version=None, who=who, why=why, at=at)
+
+    def _require_comparable(self, version: str, directory: Path) -> None:
+        champion = self.champion()
+        if version == champion:
+            raise SpecMismatch(f"{version} is the champion; a shadow is another version. See: model-store list")
+        found = self.read(version)
+        found.forecaster()
+        if champion is None:
+            return
+        width = self.read(champion).manifest.spec.width
+        if found.manifest.spec.width != width:
+            raise SpecMismatch(
+                f"{directory} has buckets of {found.manifest.spec.width.seconds} s, the champion {champion} of "
+                f"{width.seconds} s. Train one for the same: model-store train --bucket"
+            )
+
+    def _move(self, action: Action, wanted: str | None, who: str, why: str, at: int) -> Promotion:
         _require_text(who=who, why=why)
         if not self.root.is_dir():
             raise VersionNotFound(f"there are no versions in {self.root}. Publish one: model-store train")
         with self._locked():
-            history = self._history()
-            current = history[-1] if history else None
+            moves = self.promotions()
+            current = moves[-1] if moves else None
             if wanted is None and len(self._served()) < 2:
                 raise VersionNotFound(f"no earlier champion to go back to in {self.root}. See: model-store list")
-            pointed = self._pointed()
+            pointed = self._log.pointed_if_sound(CHAMPION)
             if wanted and pointed and pointed.version == wanted:
                 return pointed
             version = wanted or self.previous()
             if version is not None:
                 self._require_able(version, current)
-            moved = Promotion(
-                sequence=current.sequence + 1 if current else 1,
-                action=action,
-                version=version,
-                previous=current.version if current else None,
-                who=who,
-                why=why,
-                at=at,
-            )
-            self._catch_up_log(history)
-            replace_durably(self.root / _CHAMPION, msgspec.json.encode(moved) + b"\n")
-            self._catch_up_log([moved])
-        return moved
+            return self._decide(CHAMPION, current, action=action, version=version, who=who, why=why, at=at)
+
+    def _decide(
+        self, name: str, before: Promotion | None, *, action: Action, version: str | None, who: str, why: str, at: int
+    ) -> Promotion:
+        history = self._log.history()
+        made = Promotion(
+            sequence=history[-1].sequence + 1 if history else 1,
+            action=action,
+            version=version,
+            previous=before.version if before else None,
+            who=who,
+            why=why,
+            at=at,
+        )
+        self._log.decide(name, made, history)
+        return made
 
     def _require_able(self, version: str, current: Promotion | None) -> None:
         try:
@@ -205,46 +250,6 @@ class Versions:
         except ModelStoreError as error:
             error.add_note(f"The champion stays {current.version if current else 'unset'}.")
             raise
-
-    def _current(self) -> Promotion | None:
-        raw = read_small(self.root / _CHAMPION, _LARGEST_CHAMPION_BYTES)
-        return None if raw is None else _parsed(raw, f"{self.root / _CHAMPION}")
-
-    def _pointed(self) -> Promotion | None:
-        """The current promotion; a damaged pointer counts as none, so that promoting mends it."""
-        try:
-            return self._current()
-        except ArtifactCorrupt:
-            return None
-
-    def _history(self) -> list[Promotion]:
-        """What was logged, and the current promotion if a crash kept it out of the log."""
-        logged, pointed = self._logged(), self._pointed()
-        if pointed and (not logged or pointed.sequence > logged[-1].sequence):
-            logged.append(pointed)
-        return logged
-
-    def _logged(self) -> list[Promotion]:
-        # What follows the last line end was torn by a crash, and is written again from the champion file.
-        whole, newline, _torn = (read_small(self.root / _LOG, _LARGEST_LOG_BYTES) or b"").rpartition(b"\n")
-        lines = whole.split(b"\n") if newline else []
-        logged = [_parsed(line, f"{self.root / _LOG} line {number}") for number, line in enumerate(lines, 1)]
-        if any(a.sequence + 1 != b.sequence for a, b in pairwise(logged)):
-            raise ArtifactCorrupt(f"{self.root / _LOG} has lost lines. Restore it, or move it away to begin another")
-        return logged
-
-    def _catch_up_log(self, history: Sequence[Promotion]) -> None:
-        """Append what the log does not hold yet, after cutting off a torn last line."""
-        logged = self._logged()
-        missing = [one for one in history if not logged or one.sequence > logged[-1].sequence]
-        opened = os.open(self.root / _LOG, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        with os.fdopen(opened, "r+b") as log:
-            log.truncate(log.read().rfind(b"\n") + 1)
-            log.seek(0, os.SEEK_END)
-            log.writelines(msgspec.json.encode(promotion) + b"\n" for promotion in missing)
-            log.flush()
-            os.fsync(opened)
-        sync_directory(self.root)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -254,16 +259,6 @@ class Versions:
             yield
         finally:
             os.close(opened)
-
-
-def _parsed(raw: bytes, where: str) -> Promotion:
-    try:
-        promotion = msgspec.json.decode(raw, type=Promotion)
-    except (ValueError, RecursionError) as error:
-        raise ArtifactCorrupt(f"{where} is not readable ({error}). Promote a version again") from error
-    if promotion.version is not None and not VERSION_ID.fullmatch(promotion.version):
-        raise ArtifactCorrupt(f"{where} names no version: {promotion.version!r}. Promote a version again")
-    return promotion
 
 
 def _require_text(**texts: str) -> None:

@@ -10,20 +10,16 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from replenishment.arrays import Float32s
 from replenishment.engine.advance import SpanGap, advance, finish
 from replenishment.engine.columns import Entry, Tick
 from replenishment.engine.effects import Effects
 from replenishment.engine.plan import Plan
-from replenishment.engine.rebuild import abandon, begin_rebuild, flip, pending_keys, rebuild_chunk
+from replenishment.engine.rebuild import abandon, begin_rebuild, dismiss, flip, pending_keys, rebuild_chunk
 from replenishment.engine.restore import StateMismatch, restore, restored, tables
 from replenishment.engine.rows import LAYOUT
 from replenishment.engine.state import PartitionState, opened
 from replenishment.engine.turn import accuracy_of
-from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
-from replenishment.quantiles import QuantileGrid
+from replenishment.forecaster import Forecaster
 from stream_app.errors import StateCorrupt, Unavailable
 from stream_app.ports import (
     Claim,
@@ -37,6 +33,7 @@ from stream_app.ports import (
     StateStore,
     Wire,
 )
+from stream_app.standing import Standing, Trial, begun
 
 REBUILD_KEYS = 128
 """Keys stepped through their windows between two batches: some tens of milliseconds."""
@@ -73,7 +70,7 @@ class Processor:
         self._decide_from = decide_from
         self._is_requesting = is_requesting
         self._turns = asyncio.Lock()
-        self._standing: _Standing | None = None
+        self._standing: Standing | None = None
 
     @property
     def version(self) -> str | None:
@@ -122,7 +119,7 @@ class Processor:
         state = opened(partition, plan, claim.progress, champion)
         await self._load(state, claim)
         async with self._turns:
-            self._standing = _Standing(claim.fence, state, champion, rung)
+            self._standing = Standing(claim.fence, state, champion, rung)
             if state.champion.version != champion.version:
                 await self._require_durable(self._rebuilt_at_once(self._standing), claim.fence)
             await self._require_durable(
@@ -160,8 +157,8 @@ class Processor:
                 return False
             if standing.champion.version == forecaster.version:
                 return self._serve(standing, forecaster, rung)
-            trial = standing.incoming = _Trial(forecaster)
-            begin_rebuild(standing.state, trial)
+            trial = standing.shadow_of(forecaster.version) or begun(standing, forecaster)
+            trial.is_shadow = False
         while True:
             async with self._turns:
                 if self._standing is not standing or standing.incoming is not trial:
@@ -177,6 +174,50 @@ class Processor:
                     return False
                 if is_rebuilt:
                     return self._serve(standing, forecaster, rung)
+
+    async def shadow(self, forecaster: Forecaster | None) -> bool:
+        """Step a version beside the champion from now on, rebuilt like one that takes over; None = no version.
+
+        To be asked again and again: it steps what lags and finds out what the
+        version did wrong. A version that takes over comes first.
+
+        Returns:
+            Whether another version is beside the champion than before.
+
+        Raises:
+            Exception: What the version raised; it is dismissed.
+        """
+        async with self._turns:
+            standing = self._standing
+            if standing is None or standing.is_swapping:
+                return False
+            wanted = None if forecaster is None or forecaster.version == standing.champion.version else forecaster
+            before, trial = standing.incoming, None if wanted is None else standing.shadow_of(wanted.version)
+            if before is not None and trial is None:
+                await self._dismiss(standing)
+            if wanted is not None and trial is None:
+                trial = begun(standing, wanted, is_shadow=True)
+        if trial is not None:
+            await self._keep_up(standing, trial)
+        return trial is not before
+
+    async def _keep_up(self, standing: Standing, trial: Trial) -> None:
+        """Step what of a shadow lags, a few keys at a time between batches."""
+        while True:
+            async with self._turns:
+                if self._standing is not standing or standing.incoming is not trial or not trial.is_shadow:
+                    return
+                if trial.error is not None:
+                    await self._dismiss(standing)
+                    raise trial.error
+                effects = rebuild_chunk(standing.state, trial, REBUILD_KEYS)
+                if effects is None:
+                    return
+                await self._settle(standing, iter([effects]), None)
+
+    async def _dismiss(self, standing: Standing) -> None:
+        standing.incoming = None
+        await self._settle(standing, iter([dismiss(standing.state)]), None)
 
     def _forecaster_of(self, version: str) -> tuple[Forecaster, str]:
         known = self._parts.source.of_version(version) if version else None
@@ -195,7 +236,7 @@ class Processor:
         kept = {state.champion.table.name, *(table.name for table in needed)}
         state.abandoned += [name for name in claim.tables if name not in kept]
 
-    def _rebuilt_at_once(self, standing: "_Standing") -> Iterator[Effects]:
+    def _rebuilt_at_once(self, standing: Standing) -> Iterator[Effects]:
         begin_rebuild(standing.state, standing.champion)
         while (effects := rebuild_chunk(standing.state, standing.champion, REBUILD_KEYS)) is not None:
             yield effects
@@ -217,7 +258,7 @@ class Processor:
         serving = standing.serving(is_requesting=self._is_requesting)
         return await self._settle(standing, advance(standing.state, entry, serving), batch)
 
-    async def _settle(self, standing: "_Standing", turns: Iterator[Effects], batch: RecordBatch | None) -> Outcome:
+    async def _settle(self, standing: Standing, turns: Iterator[Effects], batch: RecordBatch | None) -> Outcome:
         """Make turns durable in order; the next one is computed while the store has the one before."""
         applying: asyncio.Task[Outcome] | None = None
         outcome = Outcome.APPLIED
@@ -252,59 +293,7 @@ class Processor:
             self._parts.meter.applied(fence.partition, effects, clock() - asked)
         return outcome
 
-    def _serve(self, standing: "_Standing", forecaster: Forecaster, rung: str) -> bool:
+    def _serve(self, standing: Standing, forecaster: Forecaster, rung: str) -> bool:
         standing.champion, standing.rung, standing.incoming = forecaster, rung, None
         self._parts.meter.swapped(standing.fence.partition, forecaster.version, rung)
         return True
-
-
-@dataclass(slots=True)
-class _Standing:
-    """A claimed partition and who forecasts for it."""
-
-    fence: Fence
-    state: PartitionState
-    champion: Forecaster
-    rung: str
-    incoming: "_Trial | None" = None
-
-    def serving(self, *, is_requesting: bool) -> Serving:
-        """Return what the engine is told."""
-        return Serving(self.champion, self.incoming, self.rung, is_requesting)
-
-
-class _Trial:
-    """An incoming version that cannot hurt: after its first error it forecasts nothing, and ``error`` keeps it."""
-
-    def __init__(self, forecaster: Forecaster) -> None:
-        self._forecaster = forecaster
-        self.error: Exception | None = None
-
-    @property
-    def version(self) -> str:
-        return self._forecaster.version
-
-    @property
-    def grid(self) -> QuantileGrid:
-        return self._forecaster.grid
-
-    @property
-    def memory_floats(self) -> int:
-        return self._forecaster.memory_floats
-
-    @property
-    def context_buckets(self) -> int:
-        return self._forecaster.context_buckets
-
-    def step(self, closed: ClosedBucket, memory: Float32s) -> Forecast:
-        """Step, or return zeros if it cannot."""
-        shape = (len(memory), len(self.grid.horizons_buckets), len(self.grid.levels))
-        if self.error is None:
-            try:
-                forecast = self._forecaster.step(closed, memory)
-                if (forecast.quantiles.shape, forecast.memory.shape) == (shape, memory.shape):
-                    return forecast
-                self.error = ValueError(f"version {self.version} forecasts {forecast.quantiles.shape}, must be {shape}")
-            except Exception as error:  # whatever a model does wrong must not stop the partition
-                self.error = error
-        return Forecast(np.zeros(shape, dtype=np.float32), memory)

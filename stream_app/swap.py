@@ -1,7 +1,7 @@
-"""Which forecaster serves: the champion, else the packaged starter, else a moving average; and following the pointer.
+"""Which forecaster serves: the champion, else the packaged starter, else a moving average; and following the pointers.
 
-Whatever is wrong with a version, the one that serves stays. Replacing it in a
-partition is the processor's business.
+Whatever is wrong with a version, the one that serves stays, and a shadow that
+cannot step is none. Replacing them in a partition is the processor's business.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from stream_app.ports import ForecasterSource
 CHAMPION, STARTER, MOVING_AVERAGE = "champion", "starter", "moving_average"
 """Rungs of the fallback, the highest first."""
 MOST_KEPT = 4
-"""Loaded versions that are kept: the one that serves, the one before, and those partitions still stand on."""
+"""Loaded versions that are kept: who serves, its shadow, the one before, and those partitions still stand on."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -64,6 +64,7 @@ class ChampionFollower:
         self._failed = failed
         self._told: dict[str, str] = {}
         self._serving: Served | None = None
+        self._shadow: Forecaster | None = None
         self._loaded: dict[str, Forecaster] = {}
         self._starter: Forecaster | None = None
         self._reading = Lock()
@@ -73,6 +74,10 @@ class ChampionFollower:
         if self._serving is None:
             self.look()
         return self._serving or self._fallen_back()
+
+    def shadow(self) -> Forecaster | None:
+        """Return who should step beside the champion as of the last look; it may be the champion meanwhile."""
+        return self._shadow
 
     def of_version(self, version: str) -> Served | None:
         """Return the forecaster of a version and its rung, or None if it can no longer be loaded."""
@@ -95,9 +100,10 @@ class ChampionFollower:
         return None if starter is None else (starter, STARTER)
 
     def look(self) -> bool:
-        """Read the pointer once; return whether another version should serve now, or on another rung."""
+        """Read the pointers once; return whether another version should serve now, or on another rung."""
         with self._reading:
             before = self._serving
+            self._shadow = self._shadowed(self._shadow)
             self._serving = self._pointed(before) or before or self._fallen_back()
             return before is None or _named(before) != _named(self._serving)
 
@@ -114,6 +120,18 @@ class ChampionFollower:
             return before
         found = self._published(version)
         return None if found is None else (found, CHAMPION)
+
+    def _shadowed(self, before: Forecaster | None) -> Forecaster | None:
+        """Return who the pointer says should be the shadow; the one before if that cannot be read."""
+        try:
+            version = self._versions.shadow()
+        except (ModelStoreError, OSError) as damaged:
+            self._tell("shadow", str(damaged))
+            return before
+        self._told.pop("shadow", None)
+        if version is None or (before is not None and before.version == version):
+            return before if version else None
+        return self._published(version)
 
     def _fallen_back(self) -> Served:
         starter = self._starter_version()

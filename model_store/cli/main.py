@@ -23,7 +23,8 @@ from model_store.errors import ModelStoreError
 
 if TYPE_CHECKING:
     from model_store.artifact import Manifest
-    from model_store.versions import Promotion, Versions
+    from model_store.promotions import Promotion
+    from model_store.versions import Versions
 
 TRAINING_COMMANDS = {
     "diff": "model_store.cli.diff",
@@ -31,6 +32,7 @@ TRAINING_COMMANDS = {
     "import": "model_store.cli.import_graph",
     "promotions": "model_store.cli.promotions",
     "report": "model_store.cli.report",
+    "shadow": "model_store.cli.shadow",
     "starter": "model_store.cli.train",
     "train": "model_store.cli.train",
 }
@@ -81,12 +83,13 @@ why_option = click.option("--why", required=True, help="Reason, for the log.")
 @models_option
 @json_option
 def list_versions(models: Path, as_json: bool) -> None:
-    """List all versions, the champion marked with a star; damaged ones are shown as such."""
+    """List all versions, the champion marked with a star, its shadow with a plus; damaged ones are shown as such."""
     with reported_errors():
         versions = opened(models)
-        champion = versions.champion()
+        champion, shadow = versions.champion(), versions.shadow()
         for version in versions.ids():
-            row = {"version": version, "champion": version == champion, **_summary(versions, version)}
+            roles = {"champion": version == champion, "shadow": version == shadow != champion}
+            row = {"version": version, **roles, **_summary(versions, version)}
             click.echo(json.dumps(row) if as_json else _line(row))
     if not versions.ids():
         click.echo(f"no versions in {models}; make one: model-store train", err=True)
@@ -97,11 +100,11 @@ def list_versions(models: Path, as_json: bool) -> None:
 @models_option
 @json_option
 def show(version: str, models: Path, as_json: bool) -> None:
-    """Show the manifest of VERSION and when it was promoted."""
+    """Show the manifest of VERSION and when it was promoted or a shadow."""
     with reported_errors():
         versions = opened(models)
         manifest = versions.read(version).manifest
-        promotions = [promotion_row(one) for one in versions.promotions() if one.version == version]
+        promotions = [promotion_row(one) for one in versions.decisions() if one.version == version]
     if as_json:
         click.echo(json.dumps({"version": version, "manifest": _builtins(manifest), "promotions": promotions}))
         return
@@ -136,7 +139,7 @@ def verify(version: tuple[str, ...], models: Path, as_json: bool) -> None:
 def promote(version: str, models: Path, who: str, why: str, as_json: bool) -> None:
     """Make VERSION the champion; running workers swap to it by themselves."""
     with reported_errors():
-        moved = opened(models).promote(version, who=who, why=why, at=_now_at())
+        moved = opened(models).promote(version, who=who, why=why, at=now_at())
     _show_move(moved, as_json)
 
 
@@ -148,7 +151,7 @@ def promote(version: str, models: Path, who: str, why: str, as_json: bool) -> No
 def rollback(models: Path, who: str, why: str, as_json: bool) -> None:
     """Go back to the champion before the current one; again goes back further, at last to the packaged starter."""
     with reported_errors():
-        moved = opened(models).rollback(who=who, why=why, at=_now_at())
+        moved = opened(models).rollback(who=who, why=why, at=now_at())
     _show_move(moved, as_json)
 
 
@@ -172,7 +175,8 @@ def reported_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.filename or 'file'}: {error.strerror}") from error
 
 
-def _now_at() -> int:
+def now_at() -> int:
+    """Return the time of a decision, epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
@@ -200,7 +204,7 @@ def _summary(versions: "Versions", version: str) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    star = "*" if row["champion"] else " "
+    star = "*" if row["champion"] else "+" if row["shadow"] else " "
     if "fault" in row:
         return f"{star} {row['version']}  damaged: {row['fault']}"
     figures = "  ".join(f"{name} {value:.4g}" for name, value in sorted(row["metrics"].items()))

@@ -19,13 +19,14 @@ from replenishment.engine.closing import (
     unclosed,
 )
 from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, OrderColumns, Role, Tick
-from replenishment.engine.effects import Effects
+from replenishment.engine.effects import Effects, ShadowDecisions
 from replenishment.engine.inventory import take_event
 from replenishment.engine.orders import take_orders
 from replenishment.engine.progress import UNKNOWN
 from replenishment.engine.review import review_closing, review_key, review_lines
 from replenishment.engine.rows import seen_table
 from replenishment.engine.scoring import end_bucket
+from replenishment.engine.shadow import added_up, compared
 from replenishment.engine.state import PartitionState
 from replenishment.engine.turn import PendingRejections, Turn, settle
 from replenishment.forecaster import Serving
@@ -113,17 +114,20 @@ def _begin_deciding(state: PartitionState) -> Iterator[Effects]:
 
 def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Iterator[Effects]:
     chunks = chunks_of(state)
+    shadow: list[ShadowDecisions] = []
     for chunk in range(chunks):
         rows = unclosed(state, bucket, chunk)
         turn = Turn()
         if len(rows):
             close_chunk(state, bucket, rows, chunk, serving, turn)
+            shadow += [one for one in [compared(state, rows, bucket)] if one is not None]
             review_closing(state, rows, bucket, serving, turn)
         if chunk == chunks - 1:
             settle_requests(state, turn)
             turn.buckets_closed = 1
             turn.drifted = end_bucket(state, bucket)
             turn.is_scored = True
+            turn.shadow = added_up(shadow)
             if state.seen.pop(bucket, None) is not None:
                 state.abandoned.append(seen_table(bucket).name)
             state.move(closed_through=state.plan.width.start_of(bucket + 1))

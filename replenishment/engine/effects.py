@@ -47,6 +47,27 @@ class VersionAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowDecisions:
+    """What a version beside the champion would have decided at the end of one bucket, over ``keys`` it was stepped for.
+
+    Levels are sums over those keys. A key is due where its position, which is
+    the champion's doing, is at or below the reorder point and it may be
+    reviewed: by both versions, by the champion only, or by the shadow only.
+    """
+
+    version: str
+    bucket_start: int
+    keys: int
+    champion_reorder_units: int
+    shadow_reorder_units: int
+    champion_order_up_to_units: int
+    shadow_order_up_to_units: int
+    both_due_keys: int
+    champion_due_keys: int
+    shadow_due_keys: int
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """One turn: applied whole or not at all.
 
@@ -57,6 +78,7 @@ class Effects:
     promised for a time that is over; ``overdue`` are those newly so.
     ``accuracy`` is of each version that is scored, if the turn changed it;
     ``drifted`` names those whose forecasts were found to be off with this turn.
+    ``shadow`` is there if a bucket closed while a version stepped beside the champion.
     """
 
     progress: Progress
@@ -71,6 +93,7 @@ class Effects:
     dropped_tables: Sequence[str] = ()
     accuracy: Sequence[VersionAccuracy] = ()
     drifted: Sequence[str] = ()
+    shadow: ShadowDecisions | None = None
     keys: int = 0
     open_requests: int = 0
     expired_requests: int = 0

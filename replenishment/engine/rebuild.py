@@ -20,10 +20,20 @@ def begin_rebuild(state: PartitionState, incoming: Forecaster) -> None:
 
 
 def abandon(state: PartitionState) -> None:
-    """Forget the incoming version; the next turn drops its rows."""
+    """Forget the incoming version; the next turn drops its rows. Its account waits for it until another one flips."""
     if state.incoming is not None:
         state.abandoned.append(state.incoming.table.name)
+        state.accounts[state.incoming.version] = state.incoming.account
         state.incoming = None
+
+
+def dismiss(state: PartitionState) -> Effects:
+    """Forget the incoming version with all that is known of its forecasts: one turn."""
+    dismissed = [] if state.incoming is None else [state.incoming.version]
+    abandon(state)
+    for version in dismissed:
+        del state.accounts[version]
+    return settle(state, Turn(is_scored=True, forgotten=dismissed))
 
 
 def rebuild_chunk(state: PartitionState, incoming: Forecaster, at_most_keys: int) -> Effects | None:

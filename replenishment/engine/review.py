@@ -14,7 +14,7 @@ import numpy as np
 from replenishment.arrays import Bools, Int64s
 from replenishment.engine.evidence import KeyFacts, evidence_of, facts_of, position_of
 from replenishment.engine.orders import PositionChanges
-from replenishment.engine.state import OpenRequest, PartitionState
+from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
 from replenishment.forecaster import Serving
@@ -77,17 +77,19 @@ def _review_segment(
 
 def review_closing(state: PartitionState, rows: Int64s, bucket: int, serving: Serving, turn: Turn) -> None:
     """Review keys (B,) after ``bucket`` closed: the continuous ones, and the periodic ones whose day it is."""
-    levels = state.champion.rows[rows]
-    position = state.positions_of(rows)
-    periodic = _is_periodic(state, rows)
-    due = position <= levels["reorder_point"]
-    due &= _may_request(state, rows, serving)
-    due &= ~periodic | _is_review_day(state, rows, bucket)
+    due = due_at_closing(state, state.champion, rows, bucket) & _may_request(state, rows, serving)
     if not due.any():
         return
     moment = Moment(state.progress.clock, bucket + 1)
     for row, facts in zip(rows[due].tolist(), facts_of(state, rows[due]), strict=True):
         _review_at(state, row, facts, moment, serving, turn)
+
+
+def due_at_closing(state: PartitionState, columns: ForecastColumns, rows: Int64s, bucket: int) -> Bools:
+    """Return for which rows (B,) the levels of a version make a request due after ``bucket`` closed, were any made."""
+    due = state.positions_of(rows) <= columns.rows["reorder_point"][rows]
+    due &= _has_decision(state, columns, rows)
+    return np.asarray(due & (~_is_periodic(state, rows) | _is_review_day(state, rows, bucket)))
 
 
 def review_key(state: PartitionState, row: int, serving: Serving, turn: Turn) -> None:
@@ -117,7 +119,11 @@ def _say(decision: RestockRequested | OrderWithheld, cause: int, turn: Turn) -> 
 def _may_request(state: PartitionState, rows: Int64s, serving: Serving) -> Bools:
     if not (state.progress.is_deciding and serving.is_requesting):
         return np.zeros(len(rows), dtype=np.bool_)
-    may = state.champion.has_levels(rows) & (state.hot["stock"][rows] != StockKnowledge.UNKNOWN)
+    return _has_decision(state, state.champion, rows)
+
+
+def _has_decision(state: PartitionState, columns: ForecastColumns, rows: Int64s) -> Bools:
+    may = columns.has_levels(rows) & (state.hot["stock"][rows] != StockKnowledge.UNKNOWN)
     return np.asarray(may & (state.hot["is_held"][rows] == 0) & (state.terms["is_active"][rows] == 1))
 
 

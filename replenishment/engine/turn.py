@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from replenishment.arrays import Int64s, Records
-from replenishment.engine.effects import Effects, LineCounts, RowWrites, VersionAccuracy
+from replenishment.engine.effects import Effects, LineCounts, RowWrites, ShadowDecisions, VersionAccuracy
 from replenishment.engine.rows import (
     Table,
     accuracy_table,
@@ -51,6 +51,7 @@ class Turn:
     is_scored: bool = False
     drifted: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    shadow: ShadowDecisions | None = None
 
     def count(self, outcome: str, number: int = 1) -> None:
         """Add to one of the ``LineCounts``."""
@@ -88,6 +89,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         dropped_tables=dropped,
         accuracy=accuracy_of(state) if turn.is_scored else (),
         drifted=turn.drifted,
+        shadow=turn.shadow,
         keys=state.keys.count,
         open_requests=state.open_requests,
         expired_requests=state.expired_requests,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import structlog
 
-from replenishment.engine.effects import Effects, VersionAccuracy
+from replenishment.engine.effects import Effects, ShadowDecisions, VersionAccuracy
 from stream_app.ports import Meter, Outcome
+from stream_app.wire.times import shown
 
 MOST_LINES = 20
 """Of each kind and turn; the rest is one line with their number. Metrics and topics have them all."""
@@ -24,6 +25,8 @@ class DecisionLog:
         self._meter.applied(partition, effects, seconds)
         for version in effects.drifted:
             log.warning("retraining_asked", partition=partition, model=version, reason="forecasts drift")
+        if effects.shadow is not None:
+            _log_shadow(partition, effects.shadow)
         for restock in effects.restocks[:MOST_LINES]:
             log.info(
                 "restock_requested",
@@ -83,6 +86,23 @@ class DecisionLog:
     def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
         """Show how good forecasts were."""
         self._meter.scored(partition, accuracy)
+
+
+def _log_shadow(partition: int, shadow: ShadowDecisions) -> None:
+    log.info(
+        "shadow_compared",
+        partition=partition,
+        version=shadow.version,
+        bucket_start=shown(shadow.bucket_start),
+        keys=shadow.keys,
+        reorder_units=shadow.shadow_reorder_units,
+        champion_reorder_units=shadow.champion_reorder_units,
+        order_up_to_units=shadow.shadow_order_up_to_units,
+        champion_order_up_to_units=shadow.champion_order_up_to_units,
+        due_by_both=shadow.both_due_keys,
+        due_by_shadow_only=shadow.shadow_due_keys,
+        due_by_champion_only=shadow.champion_due_keys,
+    )
 
 
 _meter: type[Meter] = DecisionLog

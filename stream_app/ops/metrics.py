@@ -18,6 +18,7 @@ from replenishment.engine.effects import Effects, LineCounts, VersionAccuracy
 from replenishment.engine.progress import UNKNOWN
 from replenishment.events import Evidence
 from stream_app.ops.accuracy import AccuracyCollector
+from stream_app.ops.shadow import ShadowMetrics
 from stream_app.ports import Meter, Outcome
 from stream_app.wire.refusals import Code
 
@@ -50,6 +51,7 @@ class PrometheusMeter:
         self._begin_at_zero()
         self._accuracy = AccuracyCollector()
         self.registry.register(self._accuracy)
+        self._shadow = ShadowMetrics(self.registry)
 
     def _make_counters(self) -> None:
         self._records = self._counter("records", "Input records settled, by outcome.", ["outcome"])
@@ -86,7 +88,9 @@ class PrometheusMeter:
         self._open = self._gauge("open_requests", "Restock requests not yet settled.")
         self._expired = self._gauge("expired_requests", "Open requests past their expiry.")
         self._overdue = self._gauge("overdue_requests", "Open requests that should have arrived.")
-        self._rebuild = self._gauge("rebuild_pending_keys", "Keys the incoming model has not been stepped for yet.")
+        self._rebuild = self._gauge(
+            "rebuild_pending_keys", "Keys the model beside the champion has not been stepped for yet."
+        )
         self._outbox = self._gauge("outbox_entries", "Entries waiting to be published, when last looked.")
         self._settled = self._gauge(
             "outbox_settled_timestamp_seconds", "When the outbox was last empty or something of it published."
@@ -115,6 +119,7 @@ class PrometheusMeter:
         self._late.inc(len(effects.overdue))
         self._closed.inc(effects.buckets_closed)
         self._show_progress(partition, effects)
+        self._shadow.applied(partition, effects)
         if effects.accuracy:
             self.scored(partition, effects.accuracy)
 
@@ -178,6 +183,7 @@ class PrometheusMeter:
         for gauge in self._partition_gauges:
             gauge.remove_by_labels({"partition": number})
         self._accuracy.released(partition)
+        self._shadow.released(partition)
         self._releases.inc()
         for kept in (self._served, self._arrived, self._positions_before):
             kept.pop(partition, None)

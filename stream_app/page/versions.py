@@ -8,7 +8,8 @@ from pathlib import Path
 
 from model_store.artifact import Manifest
 from model_store.errors import ModelStoreError
-from model_store.versions import Promotion, Versions
+from model_store.promotions import Promotion
+from model_store.versions import Versions
 
 MOST_VERSIONS = 20
 MOST_PROMOTIONS = 20

@@ -30,6 +30,10 @@ class Shell(Protocol):
         """Rebuild a version beside the stream and let it serve; whether it does."""
         ...
 
+    async def shadow(self, forecaster: Forecaster | None) -> bool:
+        """Step a version beside the champion, None = no version; whether it is another one than before."""
+        ...
+
     async def claim(self, partition: int, generation: int) -> Claim:
         """Take the partition over and load it."""
         ...

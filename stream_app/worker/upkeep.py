@@ -1,4 +1,4 @@
-"""What a worker does beside the stream: beats, looks at the stop button, follows the champion, measures the lag."""
+"""What a worker does beside the stream: beats, looks at the stop button, follows champion and shadow, measures lag."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from replenishment.engine.columns import ROLES, Role
+from replenishment.forecaster import Forecaster
 from stream_app.errors import RestockError, StateCorrupt, Unavailable
 from stream_app.kafka.span_reader import SpanReader
 from stream_app.ports import Switch
@@ -15,6 +16,7 @@ from stream_app.swap import ChampionFollower
 from stream_app.worker.crew import Crew
 from stream_app.worker.readiness import Outside
 from stream_app.worker.runner import PartitionRunner
+from stream_app.worker.surroundings import Shell
 
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 1.0
@@ -57,6 +59,7 @@ class Upkeep:
         self._is_observing = is_observing
         self._is_paused = False
         self._unusable: str | None = None
+        self._unusable_shadow: str | None = None
 
     @property
     def is_requesting(self) -> bool:
@@ -69,6 +72,8 @@ class Upkeep:
             loops.create_task(self._beat())
             loops.create_task(_every(LOOK_SECONDS, lambda: self._pass_on_switch(crew)))
             loops.create_task(_every(LOOK_SECONDS, lambda: self._follow_champion(crew)))
+            # a loop of its own: a promotion must not wait until a shadow is rebuilt
+            loops.create_task(_every(LOOK_SECONDS, lambda: self._follow_shadow(crew)))
             loops.create_task(_every(MEASURE_SECONDS, lambda: self._measure(crew)))
 
     async def _beat(self) -> None:
@@ -107,6 +112,29 @@ class Upkeep:
             else:
                 if is_swapped:
                     log.info("model_swapped", partition=runner.partition, version=forecaster.version, rung=rung)
+
+    async def _follow_shadow(self, crew: Crew) -> None:
+        shadow = self._follower.shadow()
+        if shadow is None:
+            self._unusable_shadow = None
+        for runner in crew.runners:
+            wanted = None if shadow is None or shadow.version == self._unusable_shadow else shadow
+            if runner.shell is not None:
+                await self._shadow_in(runner.partition, runner.shell, wanted)
+
+    async def _shadow_in(self, partition: int, shell: Shell, shadow: Forecaster | None) -> None:
+        version = None if shadow is None else shadow.version
+        try:
+            is_another = await shell.shadow(shadow)
+        except RestockError as wrong:
+            log.warning("shadow_waits", partition=partition, version=version, error=str(wrong))
+        except Exception as wrong:  # whatever a shadow does wrong, the champion goes on without it
+            self._unusable_shadow = version
+            self._meter.swap_failed()
+            log.exception("shadow_refused", version=version, error=str(wrong))
+        else:
+            if is_another:
+                log.info("shadow_begins" if shadow else "shadow_ended", partition=partition, version=version)
 
     async def _measure(self, crew: Crew) -> None:
         for runner in crew.runners:

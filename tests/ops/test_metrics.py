@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model_store.training.trainer_page import TrainerMeter
 from replenishment.accuracy import measured
-from replenishment.engine.effects import Effects, LineCounts, VersionAccuracy
+from replenishment.engine.effects import Effects, LineCounts, ShadowDecisions, VersionAccuracy
 from replenishment.engine.progress import Progress
 from replenishment.engine.rows import accuracy_table
 from replenishment.events import OrderWithheld, Rejection
@@ -215,6 +215,21 @@ def test_time_without_records_and_terms_are_no_late_records() -> None:
     wire.encode(0, turn(), fetched)
     meter.applied(0, turn(), 0.1)
     assert value(meter, "restock_freshness_seconds_sum") == 3.0
+
+
+def test_a_shadow_shows_its_last_closing_until_it_ends_and_counts_what_was_due() -> None:
+    meter = PrometheusMeter()
+    for due in (3, 1):
+        shadow = ShadowDecisions("lstm-2", 0, 50, 90, 80, 400, 350, 5, due, 2)
+        meter.applied(0, turn(shadow=shadow, accuracy=(account(), account("challenger"))), 0.1)
+    assert value(meter, "restock_shadow_due_keys_total", {"outcome": "champion_only"}) == 4
+    assert value(meter, "restock_shadow_due_keys_total", {"outcome": "both"}) == 10
+    assert value(meter, "restock_shadow_keys", {"partition": "0", "version": "lstm-2"}) == 50
+    assert value(meter, "restock_shadow_reorder_units", {"partition": "0", "role": "challenger"}) == 80
+    assert value(meter, "restock_shadow_order_up_to_units", {"partition": "0", "role": "champion"}) == 400
+    meter.applied(0, turn(accuracy=(account(),)), 0.1)
+    assert value(meter, "restock_shadow_keys", {"partition": "0", "version": "lstm-2"}) is None
+    assert value(meter, "restock_shadow_due_keys_total", {"outcome": "shadow_only"}) == 4
 
 
 def test_a_version_without_a_date_has_no_age() -> None:

@@ -180,6 +180,12 @@ class PartitionLife(RuleBasedStateMachine):
         self.source.forecasters.append(MeanForecaster(f"mean-{len(self.source.forecasters) + 1}"))
         self.loop.run_until_complete(self.processor.use(self.source.forecasters[-1], "champion"))
 
+    @rule(is_begun=st.booleans())
+    def shadow(self, *, is_begun: bool) -> None:
+        """A version steps beside the champion from here on, or no longer; nothing else may change."""
+        wanted = MeanForecaster("beside") if is_begun else None
+        self.loop.run_until_complete(self.processor.shadow(wanted))
+
     @invariant()
     def what_was_said_is_never_said_otherwise(self) -> None:
         """A request that is published again has the same bytes."""
@@ -227,6 +233,7 @@ class PartitionLife(RuleBasedStateMachine):
         shop = self.loop.run_until_complete(reference(self.log))
         for table in ("window",) if self.is_swapped else ("window", "hot", "forecast:mean-1", "accuracy"):
             stored = self.server.hgetall(f"restock:{{{self.prefix}:0}}:{table}")
+            stored.pop(b"beside", None)  # what a shadow's forecasts turned out to be
             assert stored == shop.rows.get(table, {}), table
         if not self.is_swapped:
             requests = {dict(one.headers)["ce_id"]: one.value for one in shop.said if one.topic == "restock"}

@@ -73,6 +73,9 @@ class FakeShell:
     async def use(self, forecaster: Forecaster, rung: str) -> bool:
         return False
 
+    async def shadow(self, forecaster: Forecaster | None) -> bool:
+        return False
+
     async def tick(self, elapsed_seconds: float) -> Outcome:
         self._store.ticked_seconds.append(elapsed_seconds)
         return Outcome.APPLIED
