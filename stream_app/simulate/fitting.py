@@ -7,7 +7,7 @@ import polars as pl
 
 from model_store.training.errors import UnusableHistory
 from model_store.training.orders_file import history_of
-from model_store.training.plan import RunPlan
+from model_store.training.plan import LEAST_STEPS, RunPlan
 from model_store.training.progress import on_stderr
 from model_store.training.trainers import known_models, trainer_of
 from replenishment.closed_loop.world import Lines, Period
@@ -47,7 +47,7 @@ def fitted(name: str, lines: Lines, period: Period, planned: Planned | None = No
     try:
         with on_stderr() as reporter:
             history = history_of(frame, period.width, "--orders before --from")
-            plan = RunPlan(kind=name)
+            plan = RunPlan(kind=name, least_steps=LEAST_STEPS)
             if planned is not None:
                 history = planned.learnt_with(history, plan.wanted_grid.horizons_buckets[-1])
             made = trainer(history, plan, reporter, time.monotonic, float("inf"))

@@ -173,8 +173,8 @@ def test_a_shop_with_promotions_is_served_better_and_cheaper_by_a_model_that_kno
     catalog = written(tmp_path / "catalog.csv", terms)
     blind, reading = (figures_of(tmp_path, orders, catalog, *more) for more in ((), ("--signals", str(signals))))
     assert blind["asked_units"] == reading["asked_units"]
-    assert reading["fill_rate"] > blind["fill_rate"] + 0.03
-    assert reading["cost"]["total"] < 0.93 * blind["cost"]["total"]
+    assert reading["fill_rate"] > blind["fill_rate"]
+    assert reading["cost"]["total"] < 0.75 * blind["cost"]["total"]
 
 
 def figures_of(folder: Path, orders: Path, catalog: Path, *more: str) -> dict[str, Any]:
