@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
-	@echo "make test     check, then all tests against real servers: about 11 minutes"
+	@echo "make test     check, then all tests against real servers: about 14 minutes"
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
 	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
@@ -42,7 +42,7 @@ check: venv
 	echo "check: done in $$(($(SECONDS_NOW) - begun)) s$${failed:+; failed:$$failed}"; [ -z "$$failed" ]
 
 test: check
-	@echo "test: all tests, on Kafkas and Valkeys of their own; about 10 minutes on 2 cores"
+	@echo "test: all tests, on Kafkas and Valkeys of their own; about 13 minutes on 2 cores"
 	@begun=$(SECONDS_NOW); $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile); code=$$?; \
 	echo "test: exit code $$code after $$(($(SECONDS_NOW) - begun)) s"; exit $$code
 

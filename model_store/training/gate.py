@@ -12,7 +12,7 @@ from model_store.training.paired import Change
 DECISION_LEVELS = (0.9, 0.95, 0.99)
 """Service levels that are usual in catalogs."""
 MOST_DEARER = 0.02
-"""Up to here an interval of the simulated cost may reach; one that is above 0 as a whole is refused."""
+"""So much dearer stock may be at most; of an interval that is above 0 as a whole nothing is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ class Contest:
 
     @property
     def is_affordable(self) -> bool:
-        """Whether the simulated cost is not certainly higher, and at worst 2 % higher."""
-        return self.cost is None or (self.cost.low <= 0 and self.cost.high <= MOST_DEARER)
+        """Whether the simulated cost is not certainly higher, and at most 2 % higher.
+
+        Of few keys the interval is wide either way: its upper end alone says how few they are.
+        """
+        return self.cost is None or (self.cost.low <= 0 and self.cost.change <= MOST_DEARER)
 
 
 def verdict(contests: Sequence[Contest]) -> Verdict:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import polars as pl
 
-from model_store.training.errors import UnusableHistory
+from model_store.training.errors import TrainingFailed, UnusableHistory
 from model_store.training.orders_file import history_of
 from model_store.training.plan import LEAST_STEPS, RunPlan
 from model_store.training.progress import on_stderr
@@ -52,5 +52,5 @@ def fitted(name: str, lines: Lines, period: Period, planned: Planned | None = No
                 history = planned.learnt_with(history, plan.wanted_grid.horizons_buckets[-1])
             made = trainer(history, plan, reporter, time.monotonic, float("inf"))
             return made.draft.forecaster()
-    except (UnusableHistory, ValueError) as wrong:
+    except (TrainingFailed, UnusableHistory, ValueError) as wrong:
         raise ConfigError([f"--model {name}: {wrong}"]) from wrong

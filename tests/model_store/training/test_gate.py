@@ -53,7 +53,8 @@ def test_a_loss_that_may_as_well_be_higher_is_refused(high: float, accepted: boo
     [
         (Change(-0.01, -0.03, 0.015), True),  # perhaps a little dearer
         (Change(0.01, 0.005, 0.015), False),  # a little dearer for certain
-        (Change(-0.01, -0.06, 0.04), False),  # perhaps much dearer
+        (Change(-0.01, -0.06, 0.04), True),  # few keys: nobody knows
+        (Change(0.03, -0.02, 0.08), False),  # dearer, if not for certain
         (Change(0.3, 0.2, 0.4), False),
     ],
 )
