@@ -144,7 +144,8 @@ class ClosedLoop:
     def _take_lines_before(self, at: int) -> None:
         lines = self._world.lines
         last = int(np.searchsorted(lines.occurred_at, at))
-        if last == self._next_line:
+        # without a lead time goods may be due at the very instant of a line that was taken
+        if last <= self._next_line:
             return
         columns = lines.columns(self._next_line, last, self._position("orders"))
         self._next_line = last

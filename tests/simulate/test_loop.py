@@ -292,3 +292,15 @@ async def test_replay_of_the_applied_sequence_decides_the_same_byte_by_byte(worl
     plan = Plan(width=period.width, allowed_lateness_seconds=0, lost_sales=lost_sales, takes_unknown_shipments=True)
     made = [restock_record(one.request, None, "urn:restock").value for one in loop.decisions]
     assert await replayed(applied, plan, T0) == made
+
+
+def test_without_a_lead_time_an_order_at_the_edge_of_a_bucket_is_restocked_at_once() -> None:
+    world = World(
+        [CatalogEntry(KEY, lead_time_days=0)], lines((T0 - DAY, 1), (T0 + 2 * DAY, 500), (T0 + 4 * DAY, 1)), ()
+    )
+    applied: list[Entry] = []
+    loop = played(world, Period(T0, BucketWidth(86_400), 5), watch=applied.append)
+    assert all(one.span.start < one.span.end for one in applied if isinstance(one, OrderColumns))
+    first = loop.decisions[0]
+    assert (first.request.decided_at, first.usable_from) == (T0 + 2 * DAY, T0 + 2 * DAY)
+    assert not loop.state.open_requests
