@@ -295,9 +295,9 @@ async def test_replay_of_the_applied_sequence_decides_the_same_byte_by_byte(worl
 
 
 def test_without_a_lead_time_an_order_at_the_edge_of_a_bucket_is_restocked_at_once() -> None:
-    world = World(
-        [CatalogEntry(KEY, lead_time_days=0)], lines((T0 - DAY, 1), (T0 + 2 * DAY, 500), (T0 + 4 * DAY, 1)), ()
-    )
+    placed = lines((T0 - DAY, 1), (T0 + 2 * DAY, 500), (T0 + 4 * DAY, 1))
+    counted = StockCounted(KEY, "c", T0 + 2 * DAY + HOUR, 5)
+    world = World([CatalogEntry(KEY, lead_time_days=0)], placed, (counted,))
     applied: list[Entry] = []
     loop = played(world, Period(T0, BucketWidth(86_400), 5), watch=applied.append)
     assert all(one.span.start < one.span.end for one in applied if isinstance(one, OrderColumns))
