@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -187,11 +188,24 @@ def export(net: nn.Module, shown: dict[str, Tensor], outputs: list[str], folder:
         external_data=False,
         dynamo=True,
     )
+    for exporter in ("torchscript", "dynamo"):
+        strip_traces(folder / f"{name}_{exporter}.onnx")
     with torch.no_grad():
         found = net(*inputs)
     made = dict(zip(outputs, found if isinstance(found, tuple) else (found,), strict=True))
     vectors = {"inputs": rounded(shown), "outputs": rounded(made)}
     (folder / f"{name}_vectors.json").write_text(json.dumps(vectors) + "\n")
+
+
+def strip_traces(path: Path) -> None:
+    """Take out what exporters note beside the graph: stack traces with the paths of this machine."""
+    model = onnx.load(path)
+    graph = model.graph
+    parts = (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    for part in parts:
+        part.doc_string = ""
+        del part.metadata_props[:]
+    onnx.save(model, path)
 
 
 def rounded(tensors: dict[str, Tensor]) -> dict[str, list[object]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 
 from model_store.errors import SpecMismatch
@@ -106,3 +107,13 @@ def test_importing_a_graph_twice_gives_the_same_bytes() -> None:
     once, twice = (examined(step_model().SerializeToString(), wish()) for _ in range(2))
     assert once == twice
     assert Examined.from_json(once.to_json()) == once
+
+
+@pytest.mark.parametrize(
+    "graph", sorted(Path("examples/bring_your_own_model").glob("*.onnx")), ids=lambda one: one.name
+)
+def test_the_graphs_of_the_example_tell_nothing_of_the_machine_that_made_them(graph: Path) -> None:
+    model = onnx.load(graph)
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        assert not part.doc_string
+        assert not part.metadata_props
