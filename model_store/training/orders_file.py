@@ -11,6 +11,7 @@ import polars as pl
 from model_store.training.bucketing import CANCELLED, PLACED, bucketed
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from model_store.training.wrong_rows import refuse_wrong_rows
 from replenishment.buckets import BucketWidth
 from replenishment.keys import PART
 
@@ -20,7 +21,6 @@ MOST_UNITS = 1_000_000
 MOST_LINES = 100_000
 EARLIEST_AT = 946_684_800_000  # 2000-01-01
 LATEST_AT = 4_102_444_800_000  # 2100-01-01
-_SHOWN_ROWS = 5
 _TIMES = ("event_time", "placed_at")
 _OPTIONAL = {
     "location": NO_LOCATION,
@@ -167,19 +167,4 @@ def _refuse_wrong(read: pl.DataFrame, lines: pl.DataFrame, source: str, *, allow
         (pl.lit(lines["line"].is_null()) | pl.col("line").is_between(1, MOST_LINES), "line", f"1 to {MOST_LINES}"),
         (~is_cancelled | placed.is_between(EARLIEST_AT, time), "placed_at", "a time not later than event_time"),
     )
-    fault = pl.coalesce(
-        pl.when(is_right.fill_null(False)).then(None).otherwise(pl.lit(place))
-        for place, (is_right, _, _) in enumerate(checks)
-    )
-    wrong = read.with_row_index("row", 1).with_columns(fault=fault).filter(pl.col("fault").is_not_null())
-    if not wrong.height:
-        return
-    shown = [
-        f"row {row}: {checks[place][1]} is {lines[checks[place][1]][row - 1]!r}, must be {checks[place][2]}"
-        for row, place in wrong.select("row", "fault").head(_SHOWN_ROWS).iter_rows()
-    ]
-    more = f"; and {wrong.height - _SHOWN_ROWS} more" if wrong.height > _SHOWN_ROWS else ""
-    raise UnusableHistory(
-        f"{source}: {wrong.height} of {read.height} rows are wrong: {'; '.join(shown)}{more}. "
-        "Correct or remove them (rows are counted from 1, without the header)"
-    )
+    refuse_wrong_rows(read, lines, checks, source)

@@ -16,6 +16,7 @@ from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.orders_file import EARLIEST_AT, LATEST_AT, NO_LOCATION, instant, read_frame
 from model_store.training.plans import ALWAYS, FOREVER, Plans
+from model_store.training.wrong_rows import refuse_wrong_rows
 from replenishment.arrays import Int64s
 from replenishment.keys import PART
 
@@ -24,7 +25,6 @@ PLANNED, WITHDRAWN = "planned", "withdrawn"
 HIGHEST_PRICE = 1e9
 MOST_CELLS = 2**26
 _KNOWN = (*REQUIRED, "location", "signal_id", "type", "event_time", PROMOTION, PRICE)
-_SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,24 +211,7 @@ def _refuse_wrong(read: pl.DataFrame, frame: pl.DataFrame, names: tuple[str, ...
     for name in names:
         within, wanted = _range(name)
         checks.append((~pl.col(f"is_given_{name}") | within.fill_null(False), name, wanted))
-    fault = pl.coalesce(
-        pl.when(is_right.fill_null(False)).then(None).otherwise(pl.lit(place))
-        for place, (is_right, _, _) in enumerate(checks)
-    )
-    wrong = read.with_row_index("row", 1).with_columns(fault=fault).filter(pl.col("fault").is_not_null())
-    if not wrong.height:
-        return
-    shown = [
-        f"row {row}: {checks[place][1]} is "
-        f"{frame[checks[place][1]][row - 1] if checks[place][1] in frame.columns else None!r}, must be "
-        f"{checks[place][2]}"
-        for row, place in wrong.select("row", "fault").head(_SHOWN_ROWS).iter_rows()
-    ]
-    more = f"; and {wrong.height - _SHOWN_ROWS} more" if wrong.height > _SHOWN_ROWS else ""
-    raise UnusableHistory(
-        f"{source}: {wrong.height} of {read.height} rows are wrong: {'; '.join(shown)}{more}. "
-        "Correct or remove them (rows are counted from 1, without the header)"
-    )
+    refuse_wrong_rows(read, frame, checks, source)
 
 
 def _range(name: str) -> tuple[pl.Expr, str]:
