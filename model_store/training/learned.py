@@ -98,18 +98,22 @@ def fitted(
             )
         )
     graph, difference = _exported(fits, made, features, plan.seed)
-    figures = {
-        "keys_learnt": min(len(learnt.keys), len(made.history.keys)),
-        "buckets_learnt": learnt.buckets,
-        "steps": sum(one.steps for one in fits),
-        "epochs": round(sum(one.steps for one in fits) / made.batches_per_epoch, 2),
-        "loss": float(np.mean([one.loss for one in fits])),
-        "parity": difference,
-        "fit_seconds": round(clock() - begun, 1),
-        "warm": float(start is not None),
-    }
+    figures = _figures(learnt, made, fits)
+    figures |= {"parity": difference, "fit_seconds": round(clock() - begun, 1), "warm": float(start is not None)}
     spec = ModelSpec(kind, learnt.width, made.grid, features=features)
     return Trained(Draft(spec, {STEP_GRAPH: graph}, learnt.start_at, learnt.end_at, created_by=created_by()), figures)
+
+
+def _figures(learnt: DemandHistory, made: Sequences, fits: Sequence[Fitted]) -> dict[str, float]:
+    """Return what a fit was of: keys, buckets, steps, epochs, and the mean loss of its nets."""
+    steps = sum(one.steps for one in fits)
+    return {
+        "keys_learnt": min(len(learnt.keys), len(made.history.keys)),
+        "buckets_learnt": learnt.buckets,
+        "steps": steps,
+        "epochs": round(steps / made.batches_per_epoch, 2),
+        "loss": float(np.mean([one.loss for one in fits])),
+    }
 
 
 def _start(learnt: DemandHistory, plan: RunPlan, nets: Sequence[Net], reporter: Reporter) -> _Start | None:
