@@ -12,7 +12,7 @@ from replenishment.closed_loop.suppliers import Suppliers
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.keys import stock_key
-from stream_app.cli.candidates import candidate_of, planned_of
+from stream_app.cli.candidates import available_of, candidate_of, planned_of
 from stream_app.cli.catalog import checked
 from stream_app.cli.periods import Edge, Numbers, Width, period_of
 from stream_app.cli.played import all_played, asked_of, write_report
@@ -125,7 +125,11 @@ def simulate(
     planned = planned_of(signals, signal_columns, covariate_columns, files, period)
     plan = settings.plan()
     rules = on_grid(plan, period)
-    candidates = [candidate_of(name, settings, rules, files, period, planned=planned) for name in models or (None,)]
+    available = available_of(inventory, files, period)
+    candidates = [
+        candidate_of(name, settings, rules, files, period, planned=planned, available=available)
+        for name in models or (None,)
+    ]
     suppliers = Suppliers(lead_time_ratio, lead_time_spread)
     runs, found_curves = all_played(files, period, plan, specs, candidates, sweep=sweep, suppliers=suppliers)
     found = ranked(runs)

@@ -13,7 +13,7 @@ import click
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
-from stream_app.cli.candidates import candidate_of
+from stream_app.cli.candidates import available_of, candidate_of
 from stream_app.cli.catalog import checked
 from stream_app.cli.periods import Edge, Numbers, Width, period_of
 from stream_app.cli.replay import INPUT, OUTPUT
@@ -84,7 +84,8 @@ def tune(
     files = replace(files, catalog=_all_terms(files))
     _require_costs(files.catalog)
     learnt, measured = _parts(period_of(settings, bucket, start, end))
-    candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt)
+    available = available_of(inventory, files, learnt)
+    candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt, available=available)
     buckets = len(specs) * learnt.buckets + 2 * measured.buckets
     with click.progressbar(length=buckets, label="tuning", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         stage = _Stage(files, settings.plan(), candidate, bar.update)

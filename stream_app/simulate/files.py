@@ -12,7 +12,7 @@ from replenishment.engine.columns import InventoryBatch, LineKind
 from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, StockReceived
 from stream_app.replay.catalog_file import entries_of
 from stream_app.replay.run import Refusal
-from stream_app.replay.sequence import FileRecord, Sequenced, sequenced
+from stream_app.replay.sequence import BUCKET_FACTS, FileRecord, Sequenced, sequenced
 from stream_app.simulate.lines import read_lines, refusals_of
 from stream_app.simulate.specs import Facts, PolicySpec
 from stream_app.wire.json_wire import JsonWire
@@ -22,13 +22,18 @@ RECENT_DAYS = 28
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """All that the files say, whatever the policy: ``ignored`` counts rows that are no event of a simulation."""
+    """All that the files say, whatever the policy.
+
+    ``bucket_facts`` counts rows about the availability of buckets, which a grid must be known for; ``ignored``
+    counts rows that are no event of a simulation.
+    """
 
     lines: Lines
     catalog: Sequence[CatalogEntry]
     events: Sequence[InventoryEvent]
     refusals: Sequence[Refusal] = ()
     ignored: Counter[str] = field(default_factory=Counter)
+    bucket_facts: int = 0
 
     @property
     def keys(self) -> Sequence[bytes]:
@@ -69,7 +74,8 @@ def given(orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = 
         events, refused = _events(files)
         refusals = [*refusals, *refused]
         ignored.update(files.ignored)
-    return Given(lines, entries_of(catalog), events, refusals, +ignored)
+    facts = ignored.pop(BUCKET_FACTS, 0)
+    return Given(lines, entries_of(catalog), events, refusals, +ignored, facts)
 
 
 def _events(files: Sequenced) -> tuple[Sequence[InventoryEvent], Sequence[Refusal]]:
