@@ -37,7 +37,7 @@ class Edge(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text, or fail with an example."""
         text = str(value)
-        if _edge(text, 0) is None:
+        if edge_at(text, 0) is None:
             self.fail(f"{text!r} is neither a date such as 2011-10-10 nor RFC 3339", param, ctx)
         return text
 
@@ -57,7 +57,7 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r} is no list of numbers; for example 0.9,0.95,0.98", param, ctx)
 
 
-def _edge(text: str, offset_seconds: int) -> int | None:
+def edge_at(text: str, offset_seconds: int) -> int | None:
     """Return a date or time as epoch milliseconds; a date begins at midnight of local time."""
     try:
         day = date.fromisoformat(text)
@@ -72,7 +72,7 @@ def period_of(settings: Settings, bucket: int, start: str, end: str) -> Period:
     Raises:
         ConfigError: If there is none, or an edge is no whole second.
     """
-    start_at, end_at = (_edge(text, settings.bucket_offset_seconds) or 0 for text in (start, end))
+    start_at, end_at = (edge_at(text, settings.bucket_offset_seconds) or 0 for text in (start, end))
     if start_at % 1000:
         raise ConfigError([f"--from {start}: must be a whole second"])
     buckets, rest = divmod(end_at - start_at, bucket * 1000)

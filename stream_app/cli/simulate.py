@@ -13,13 +13,13 @@ from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.keys import stock_key
 from stream_app.cli.candidates import available_of, candidate_of, planned_of
-from stream_app.cli.catalog import checked
-from stream_app.cli.periods import Edge, Numbers, Width, period_of
+from stream_app.cli.periods import Edge, Numbers, Width, edge_at, period_of
 from stream_app.cli.played import all_played, asked_of, write_report
+from stream_app.cli.recorded import recorded
 from stream_app.cli.replay import INPUT, OUTPUT
 from stream_app.page.simulation import Simulation
 from stream_app.settings import load_settings
-from stream_app.simulate.files import Given, given
+from stream_app.simulate.files import Given
 from stream_app.simulate.run import Run, in_order, ranked
 from stream_app.simulate.specs import CATALOG, POLICIES, parsed
 from stream_app.simulate.trade_off import TARGETS, as_json, swept
@@ -31,8 +31,12 @@ DECISIONS = ("policy", "model", "decided_at", "usable_from", "location", "sku", 
 
 
 @click.command()
-@click.option("--orders", type=INPUT, required=True, help="Order lines: CSV, NDJSON or Parquet.")
-@click.option("--catalog", type=INPUT, required=True, help="Terms and costs of stock keys, in any of these formats.")
+@click.option("--orders", type=INPUT, help="Order lines: CSV, NDJSON or Parquet.")
+@click.option(
+    "--topic", metavar="NAME", help="Read order lines of this topic (`orders`) instead, inventory and terms likewise."
+)
+@click.option("--since", type=Edge(), help="With --topic: leave out what is before this day; default: nothing.")
+@click.option("--catalog", type=INPUT, help="Terms and costs of stock keys, in any of these formats.")
 @click.option("--inventory", type=INPUT, help="Counts and goods under way, in any of these formats.")
 @click.option("--signals", type=INPUT, help="Planned promotions and prices, and columns that are named below.")
 @click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas.")
@@ -90,8 +94,10 @@ DECISIONS = ("policy", "model", "decided_at", "usable_from", "location", "sku", 
 )
 def simulate(
     *,
-    orders: Path,
-    catalog: Path,
+    orders: Path | None,
+    topic: str | None,
+    since: str | None,
+    catalog: Path | None,
     inventory: Path | None,
     signals: Path | None,
     signal_columns: str,
@@ -120,7 +126,10 @@ def simulate(
     specs = [parsed(text) for text in policies or (CATALOG,)]
     sweep = swept(specs, targets or (TARGETS if html_out else ()))
     period = period_of(settings, bucket, start, end)
-    files = given(orders, checked(catalog), inventory)
+    since_at = (edge_at(since, settings.bucket_offset_seconds) if since else None) or 0
+    files = recorded(
+        settings, period, orders=orders, topic=topic, since_at=since_at, catalog=catalog, inventory=inventory
+    )
     say_ignored(files)
     planned = planned_of(signals, signal_columns, covariate_columns, files, period)
     plan = settings.plan()
@@ -142,7 +151,12 @@ def simulate(
         with click.open_file(str(json_out), "w") as out:
             out.write(json.dumps({"runs": found, **more}, indent=2) + "\n")
     if html_out is not None:
-        sources = {"Orders": orders, "Catalog": catalog, "Inventory": inventory, "Signals": signals}
+        sources = {
+            "Orders": orders or Path(f"topic {topic}"),
+            "Catalog": catalog,
+            "Inventory": inventory,
+            "Signals": signals,
+        }
         asked = asked_of(files, sources, period, plan, suppliers)
         by_key = [list(run.by_key()) for run in in_order(runs)]
         write_report(html_out, Simulation(asked, found, by_key, found_curves, _remarks(found)[1:]))
