@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
-from replenishment.engine.availability import ratio_of, short_steps
+from replenishment.engine.availability import ratio_of, short_steps, steps_of
 from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
@@ -50,6 +50,9 @@ def chunks_of(state: PartitionState) -> int:
 def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, serving: Serving, turn: Turn) -> None:
     """Close one bucket for rows (B,) of a chunk: append to the window, step, set levels, say the demand."""
     steps = short_steps(state, bucket, rows)
+    known = serving.availability.ratio(bucket, state.keys.of(rows)) if serving.availability else None
+    if known is not None:
+        steps = np.maximum(steps, steps_of(known))
     demand = _demand_of(state, bucket, rows, chunk, ratio_of(steps))
     _append(state, bucket, rows, demand, steps)
     closed = ClosedBucket(
