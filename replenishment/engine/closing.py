@@ -21,6 +21,7 @@ from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionSt
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
+from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
     Policy,
     RecentDemand,
@@ -119,7 +120,15 @@ def _demand_of(state: PartitionState, bucket: int, rows: Int64s, chunk: int, ava
         order_lines=hot["open_lines"][rows, column].astype(np.int64),
         price_mean=mean,
         available_ratio=available_ratio,
+        outliers=_outliers(state, rows, hot["open_units"][rows, column]),
     )
+
+
+def _outliers(state: PartitionState, rows: Int64s, units: Int64s) -> list[int]:
+    """Return the places among rows (B,) that sold far more than usual: most need no look at their window."""
+    some = np.flatnonzero(units >= LEAST_OUTLIER_UNITS)
+    found: list[int] = some[outliers(state.window["units"][rows[some]], units[some])].tolist()
+    return found
 
 
 def _append(state: PartitionState, bucket: int, rows: Int64s, demand: DemandClosed, short: UInt8s) -> None:
