@@ -6,6 +6,7 @@ Loaded only when one of them is named. The result is one JSON object with
 
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import click
 
 from model_store.cli.main import models_option, reported_errors
 from model_store.cli.source import SOURCE_FIELDS, DurationType, Source, reported, source_options
+from model_store.cli.suppliers import SupplierSource
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from model_store.training.progress import Reporter
 
 _STDOUT = "-"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """Those that forecasts are read at."""
 
@@ -118,6 +121,9 @@ class LevelsType(click.ParamType):
     show_default=True,
     help="Loopback port of /metrics, /live and /ready with --every; 0 takes any free one.",
 )
+@click.option("--lead-times", is_flag=True, help="Learn what suppliers take from the topics restock and inventory.")
+@click.option("--restocks", type=FILE, help="Learn it from this file of requests, with --inventory, instead of topics.")
+@click.option("--inventory", type=FILE, help="File of inventory events, with --restocks.")
 @click.option("--ends-with-stdin", is_flag=True, hidden=True)
 @seed_option
 @json_option
@@ -137,6 +143,9 @@ def train(
     layers: int | None,
     units: int | None,
     json_file: str | None,
+    lead_times: bool,
+    restocks: Path | None,
+    inventory: Path | None,
     **options: Any,
 ) -> None:
     """Train a version on closed demand, publish it, and promote it if it forecasts better than what serves now.
@@ -151,6 +160,7 @@ def train(
     kind = _sized(kind, layers, units)
     kept = work or models / ".trainer"
     source = Source(**{name: options.pop(name) for name in SOURCE_FIELDS})
+    suppliers = SupplierSource(lead_times, restocks, inventory, source.kafka, source.topic_prefix)
     if every is not None:
         if once or json_file:
             raise click.UsageError("--every stays and writes no result; leave out --once and --json")
@@ -166,7 +176,7 @@ def train(
     with reported(as_records=once) as reporter:
         _require_known(kind)
         plan = partial(_plan, begun=begun, kept=kept, kind=kind, **options)
-        run = partial(_train, models=models, reporter=reporter)
+        run = partial(_train, models=models, reporter=reporter, suppliers=suppliers)
         if once:
             read = partial(_read, source, reporter, kept / "archive")
             summary = run_round(kept, plan, full_every, read, run)
@@ -222,7 +232,10 @@ def _plan(
     )
 
 
-def _train(history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter") -> "Summary":
+def _train(
+    history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter", suppliers: SupplierSource
+) -> "Summary":
+    plan = replace(plan, lead_times=suppliers.lead_times(history, reporter))
     # Loaded only now that there is something to learn from: TensorFlow takes seconds.
     from model_store.training.pipeline import train as run
     from model_store.versions import Versions

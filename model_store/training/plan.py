@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from model_store.artifact import Draft
+from model_store.lead_times import LeadTimePriors
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, ModelSpec, default_grid
 from model_store.training.checkpoint import Checkpoints
 from model_store.training.dataset import MOST_INPUT_BYTES
@@ -58,6 +59,7 @@ class RunPlan:
         start: Version that a net goes on from on recent buckets; None: from weights drawn with the seed.
         most_bytes: What inputs of a net may take; of more keys a sample is drawn.
         checkpoints: Where fits are kept from time to time; None: nowhere.
+        lead_times: What suppliers take, which the version carries; None: nothing is known of it.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -75,6 +77,7 @@ class RunPlan:
     start: Start | None = None
     most_bytes: int = MOST_INPUT_BYTES
     checkpoints: Checkpoints | None = None
+    lead_times: LeadTimePriors | None = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:
