@@ -173,7 +173,7 @@ def _played(
         for _ in loop.run():
             advanced(1)
         version = candidate.serving.champion.version
-        runs.append(Run(spec.text, candidate.name, version, loop.decisions, loop.outcome(), period))
+        runs.append(Run(spec.text, candidate.name, version, loop.orders, loop.outcome(), period))
     return runs
 
 
