@@ -5,6 +5,7 @@ Loaded only when one of them is named. The result is one JSON object with
 """
 
 import json
+import os
 import time
 from dataclasses import replace
 from functools import partial
@@ -13,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from model_store.cli.along import fit_along, machines_of
+from model_store.cli.decision_levels import LevelsType
 from model_store.cli.main import models_option, reported_errors
 from model_store.cli.source import SOURCE_FIELDS, DurationType, Source, reported, source_options
-from model_store.cli.suppliers import SupplierSource
+from model_store.cli.suppliers import SUPPLIER_FIELDS, SupplierSource, supplier_options
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
     from model_store.training.history import DemandHistory
+    from model_store.training.machines import Machines
     from model_store.training.pipeline import Summary
     from model_store.training.plan import RunPlan
     from model_store.training.progress import Reporter
 
 _STDOUT = "-"
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
-"""Those that forecasts are read at."""
 
 json_option = click.option(
     "--json",
@@ -39,24 +40,6 @@ json_option = click.option(
     help="Write what was done as one JSON object to FILE, or to stdout.",
 )
 seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-
-
-class LevelsType(click.ParamType):
-    """Service levels, separated by commas."""
-
-    name = "levels"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """Return them, rising."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            levels = tuple(sorted({float(one) for one in value.split(",")}))
-        except ValueError:
-            levels = ()
-        if not levels or not set(levels) <= set(_LEVELS):
-            self.fail(f"{value!r} must be some of {', '.join(f'{level:g}' for level in _LEVELS)}", param, ctx)
-        return levels
 
 
 @click.command()
@@ -121,9 +104,7 @@ class LevelsType(click.ParamType):
     show_default=True,
     help="Loopback port of /metrics, /live and /ready with --every; 0 takes any free one.",
 )
-@click.option("--lead-times", is_flag=True, help="Learn what suppliers take from the topics restock and inventory.")
-@click.option("--restocks", type=FILE, help="Learn it from this file of requests, with --inventory, instead of topics.")
-@click.option("--inventory", type=FILE, help="File of inventory events, with --restocks.")
+@supplier_options
 @click.option("--ends-with-stdin", is_flag=True, hidden=True)
 @seed_option
 @json_option
@@ -143,9 +124,6 @@ def train(
     layers: int | None,
     units: int | None,
     json_file: str | None,
-    lead_times: bool,
-    restocks: Path | None,
-    inventory: Path | None,
     **options: Any,
 ) -> None:
     """Train a version on closed demand, publish it, and promote it if it forecasts better than what serves now.
@@ -160,7 +138,8 @@ def train(
     kind = _sized(kind, layers, units)
     kept = work or models / ".trainer"
     source = Source(**{name: options.pop(name) for name in SOURCE_FIELDS})
-    suppliers = SupplierSource(lead_times, restocks, inventory, source.kafka, source.topic_prefix)
+    asked = {name: options.pop(name) for name in SUPPLIER_FIELDS}
+    suppliers = SupplierSource(kafka=source.kafka, topic_prefix=source.topic_prefix, **asked)
     if every is not None:
         if once or json_file:
             raise click.UsageError("--every stays and writes no result; leave out --once and --json")
@@ -175,13 +154,17 @@ def train(
         end_with_stdin()
     with reported(as_records=once) as reporter:
         _require_known(kind)
-        plan = partial(_plan, begun=begun, kept=kept, kind=kind, **options)
+        machines = None if once else machines_of(os.environ, reporter)
+        plan = partial(_plan, begun=begun, kept=kept, kind=kind, machines=machines, **options)
         run = partial(_train, models=models, reporter=reporter, suppliers=suppliers)
         if once:
             read = partial(_read, source, reporter, kept / "archive")
             summary = run_round(kept, plan, full_every, read, run)
-        else:
+        elif machines is None or machines.is_first:
             summary = run(_read(source, reporter), plan())
+        else:
+            fit_along(machines, _read(source, reporter), plan(), models, reporter)
+            return
     if summary is None:
         click.echo("no bucket is new: nothing was trained", err=True)
     else:
@@ -212,6 +195,7 @@ def _plan(
     memory_gb: float,
     decision_levels: tuple[float, ...],
     seed: int,
+    machines: "Machines | None",
 ) -> "RunPlan":
     from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
@@ -228,14 +212,15 @@ def _plan(
         refreshes=refresh,
         decision_levels=decision_levels,
         most_bytes=round(memory_gb * 2**30),
-        checkpoints=Checkpoints(kept / FITS),
+        checkpoints=Checkpoints(kept / FITS) if machines is None or machines.is_first else None,
+        machines=machines,
     )
 
 
 def _train(
     history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter", suppliers: SupplierSource
 ) -> "Summary":
-    plan = replace(plan, lead_times=suppliers.lead_times(history, reporter))
+    plan = replace(plan, lead_times=suppliers.read(history, reporter))
     # Loaded only now that there is something to learn from: TensorFlow takes seconds.
     from model_store.training.pipeline import train as run
     from model_store.versions import Versions

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from model_store.artifact import Draft
 from model_store.lead_times import LeadTimePriors
@@ -11,6 +12,9 @@ from model_store.training.checkpoint import Checkpoints
 from model_store.training.dataset import MOST_INPUT_BYTES
 from model_store.training.gate import DECISION_LEVELS
 from replenishment.quantiles import QuantileGrid
+
+if TYPE_CHECKING:
+    from model_store.training.machines import Machines
 
 DEFAULT_EPOCHS = 4
 LEAST_STEPS = 240
@@ -60,6 +64,7 @@ class RunPlan:
         most_bytes: What inputs of a net may take; of more keys a sample is drawn.
         checkpoints: Where fits are kept from time to time; None: nowhere.
         lead_times: What suppliers take, which the version carries; None: nothing is known of it.
+        machines: Who fits together; None: this machine alone.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -78,6 +83,7 @@ class RunPlan:
     most_bytes: int = MOST_INPUT_BYTES
     checkpoints: Checkpoints | None = None
     lead_times: LeadTimePriors | None = None
+    machines: "Machines | None" = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:
