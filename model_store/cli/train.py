@@ -7,6 +7,7 @@ Loaded only when one of them is named. The result is one JSON object with
 import json
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import click
 from model_store.cli.along import fit_along, machines_of
 from model_store.cli.main import models_option, reported_errors
 from model_store.cli.source import SOURCE_FIELDS, DurationType, Source, reported, source_options
+from model_store.cli.suppliers import SupplierSource
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from model_store.training.progress import Reporter
 
 _STDOUT = "-"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """Those that forecasts are read at."""
 
@@ -121,6 +124,9 @@ class LevelsType(click.ParamType):
     show_default=True,
     help="Loopback port of /metrics, /live and /ready with --every; 0 takes any free one.",
 )
+@click.option("--lead-times", is_flag=True, help="Learn what suppliers take from the topics restock and inventory.")
+@click.option("--restocks", type=FILE, help="Learn it from this file of requests, with --inventory, instead of topics.")
+@click.option("--inventory", type=FILE, help="File of inventory events, with --restocks.")
 @click.option("--ends-with-stdin", is_flag=True, hidden=True)
 @seed_option
 @json_option
@@ -140,6 +146,9 @@ def train(
     layers: int | None,
     units: int | None,
     json_file: str | None,
+    lead_times: bool,
+    restocks: Path | None,
+    inventory: Path | None,
     **options: Any,
 ) -> None:
     """Train a version on closed demand, publish it, and promote it if it forecasts better than what serves now.
@@ -154,6 +163,7 @@ def train(
     kind = _sized(kind, layers, units)
     kept = work or models / ".trainer"
     source = Source(**{name: options.pop(name) for name in SOURCE_FIELDS})
+    suppliers = SupplierSource(lead_times, restocks, inventory, source.kafka, source.topic_prefix)
     if every is not None:
         if once or json_file:
             raise click.UsageError("--every stays and writes no result; leave out --once and --json")
@@ -170,7 +180,7 @@ def train(
         _require_known(kind)
         machines = None if once else machines_of(os.environ, reporter)
         plan = partial(_plan, begun=begun, kept=kept, kind=kind, machines=machines, **options)
-        run = partial(_train, models=models, reporter=reporter)
+        run = partial(_train, models=models, reporter=reporter, suppliers=suppliers)
         if once:
             read = partial(_read, source, reporter, kept / "archive")
             summary = run_round(kept, plan, full_every, read, run)
@@ -231,7 +241,10 @@ def _plan(
     )
 
 
-def _train(history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter") -> "Summary":
+def _train(
+    history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter", suppliers: SupplierSource
+) -> "Summary":
+    plan = replace(plan, lead_times=suppliers.lead_times(history, reporter))
     # Loaded only now that there is something to learn from: TensorFlow takes seconds.
     from model_store.training.pipeline import train as run
     from model_store.versions import Versions
