@@ -1,8 +1,7 @@
 """Where the trainer learns what suppliers take: requests and receipts, of topics or of files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +13,7 @@ if TYPE_CHECKING:
     from model_store.training.history import DemandHistory
     from model_store.training.progress import Reporter
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-SUPPLIER_FIELDS = ("lead_times", "restocks", "inventory")
-"""Options that say where it is learnt."""
-_OPTIONS = (
-    click.option("--lead-times", is_flag=True, help="Learn what suppliers take from the topics restock and inventory."),
-    click.option("--restocks", type=FILE, help="Learn it from this file of requests, with --inventory."),
-    click.option("--inventory", type=FILE, help="File of inventory events, with --restocks."),
-)
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-def supplier_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `SUPPLIER_FIELDS`."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +24,7 @@ class SupplierSource:
         click.UsageError: If only one file is named, or topics without Kafka.
     """
 
-    lead_times: bool
+    is_wanted: bool
     restocks: Path | None
     inventory: Path | None
     kafka: str | None
@@ -47,16 +33,16 @@ class SupplierSource:
     def __post_init__(self) -> None:
         if (self.restocks is None) != (self.inventory is None):
             raise click.UsageError("--restocks and --inventory go together: requests, and what came of them")
-        if self.lead_times and self.restocks is None and self.kafka is None:
+        if self.is_wanted and self.restocks is None and self.kafka is None:
             raise click.UsageError("--lead-times reads topics: name --kafka HOST:PORT, or --restocks and --inventory")
 
-    def read(self, history: "DemandHistory", reporter: "Reporter") -> "LeadTimePriors | None":
+    def lead_times(self, history: "DemandHistory", reporter: "Reporter") -> "LeadTimePriors | None":
         """Return what suppliers took before the history's end; None if nobody wants to know, or nothing came.
 
         Raises:
             UnusableHistory: If a topic or file cannot be read.
         """
-        if not self.lead_times and self.restocks is None:
+        if not self.is_wanted and self.restocks is None:
             return None
         from model_store.training.deliveries import lead_time_priors, told
 

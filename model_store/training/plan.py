@@ -63,8 +63,8 @@ class RunPlan:
         start: Version that a net goes on from on recent buckets; None: from weights drawn with the seed.
         most_bytes: What inputs of a net may take; of more keys a sample is drawn.
         checkpoints: Where fits are kept from time to time; None: nowhere.
-        lead_times: What suppliers take, which the version carries; None: nothing is known of it.
         machines: Who fits together; None: this machine alone.
+        lead_times: What suppliers take, which the version carries; None: nothing is known of it.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -82,8 +82,8 @@ class RunPlan:
     start: Start | None = None
     most_bytes: int = MOST_INPUT_BYTES
     checkpoints: Checkpoints | None = None
-    lead_times: LeadTimePriors | None = None
     machines: "Machines | None" = None
+    lead_times: LeadTimePriors | None = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:

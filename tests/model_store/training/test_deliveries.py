@@ -226,12 +226,12 @@ def test_topics_of_a_product_tell_what_suppliers_take(kafka_bootstrap: str, uniq
     producer.close()
     source = SupplierSource(True, None, None, kafka_bootstrap, f"{unique_name}.")
     history = replace(history_from(np.ones((1, 60))), first_bucket=DAYS.bucket_at(T0))
-    priors = source.read(history, SILENT)
+    priors = source.lead_times(history, SILENT)
     assert priors is not None
     assert (priors.suppliers["acme"].deliveries, priors.suppliers["acme"].mean_days) == (9, 9.0)
-    assert source.read(replace(history, first_bucket=history.first_bucket - 60), SILENT) is None
+    assert source.lead_times(replace(history, first_bucket=history.first_bucket - 60), SILENT) is None
     nobody_asks = SupplierSource(False, None, None, kafka_bootstrap, "")
-    assert nobody_asks.read(history, SILENT) is None
+    assert nobody_asks.lead_times(history, SILENT) is None
 
 
 def test_train_carries_what_files_tell_of_suppliers(tmp_path: Path) -> None:
