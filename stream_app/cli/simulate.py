@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,8 @@ def simulate(
     files = given(orders, checked(catalog), inventory)
     say_ignored(files)
     planned = planned_of(signals, signal_columns, covariate_columns, files, period)
+    if planned is not None:
+        files = replace(files, signals=planned.events)
     plan = settings.plan()
     rules = on_grid(plan, period)
     candidates = [candidate_of(name, settings, rules, files, period, planned=planned) for name in models or (None,)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from replenishment.closed_loop.world import DAY_MS, Lines, World
 from replenishment.engine.columns import InventoryBatch, LineKind
-from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, StockReceived
+from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, SignalEvent, StockReceived
 from stream_app.replay.catalog_file import entries_of
 from stream_app.replay.run import Refusal
 from stream_app.replay.sequence import FileRecord, Sequenced, sequenced
@@ -27,6 +27,7 @@ class Given:
     lines: Lines
     catalog: Sequence[CatalogEntry]
     events: Sequence[InventoryEvent]
+    signals: Sequence[SignalEvent] = ()
     refusals: Sequence[Refusal] = ()
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -41,7 +42,7 @@ class Given:
         """Return the world in which a policy decides: every stock key has its terms."""
         terms = {entry.key: entry for entry in self.catalog}
         entries = [spec.applied(terms.get(key) or CatalogEntry(key=key), facts) for key in self.keys]
-        return World(entries, self.lines, self.events, priced=self.catalog)
+        return World(entries, self.lines, self.events, self.signals, priced=self.catalog)
 
     def daily_units(self, before: int) -> dict[bytes, float]:
         """Return mean units a day of each stock key over the 28 days before a time, cancellations not counted."""
@@ -69,7 +70,7 @@ def given(orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = 
         events, refused = _events(files)
         refusals = [*refusals, *refused]
         ignored.update(files.ignored)
-    return Given(lines, entries_of(catalog), events, refusals, +ignored)
+    return Given(lines, entries_of(catalog), events, refusals=refusals, ignored=+ignored)
 
 
 def _events(files: Sequenced) -> tuple[Sequence[InventoryEvent], Sequence[Refusal]]:
