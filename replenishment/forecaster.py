@@ -1,11 +1,12 @@
 """What the engine asks of any model; kinds live in model_store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
 
-from replenishment.arrays import Float32s, Int32s, Int64s, Names
+from replenishment.arrays import Float32s, Float64s, Int32s, Int64s, Names
 from replenishment.quantiles import QuantileGrid
 
 
@@ -81,6 +82,17 @@ class Forecast:
     memory: Float32s
 
 
+class Availability(Protocol):
+    """What others know of when stock keys could be sold; what the stock itself says, the engine knows."""
+
+    def ratio(self, bucket: int, keys: Sequence[bytes]) -> Float64s | None:
+        """Return the share of a bucket in which B stock keys could be sold, 0 = not at all; None if nothing is known.
+
+        Of a key of which nothing is known it is 1.
+        """
+        ...
+
+
 class Forecaster(Protocol):
     """One version of a model, as the engine sees it; implementations pass the contract tests.
 
@@ -122,10 +134,12 @@ class Serving:
 
     ``rung`` says how far down the fallback the champion stands: ``champion``,
     ``starter`` or ``moving_average``; ``is_requesting`` is False while
-    requests are held back (observing or paused).
+    requests are held back (observing or paused). ``availability`` tells
+    closings in which share of a bucket a key could be sold, None if nobody knows.
     """
 
     champion: Forecaster
     incoming: Forecaster | None = None
     rung: str = "champion"
     is_requesting: bool = True
+    availability: Availability | None = None

@@ -29,6 +29,8 @@ from tests.engine.builders import (
     signal_batch,
 )
 
+Told = Mapping[int, Sequence[SignalEvent]]
+"""Signals by the day before whose line they come."""
 KEYS = [b"uk|A", b"uk|B", b"uk|C"]
 PLAN = Plan(window_buckets=20, closing_chunk_keys=2, allowed_lateness_seconds=0)
 READER = Serving(PlanReader())
@@ -59,7 +61,7 @@ def day(number: int) -> Entry:
     return order_columns(lines, start, start + len(KEYS))
 
 
-def sequence(days: int, told: Mapping[int, Sequence[SignalEvent]]) -> list[Entry]:
+def sequence(days: int, told: Told) -> list[Entry]:
     """Days of demand, with signals that come before the line of a day."""
     entries, offset = list[Entry](), 0
     for number in range(days):
@@ -70,7 +72,7 @@ def sequence(days: int, told: Mapping[int, Sequence[SignalEvent]]) -> list[Entry
     return entries
 
 
-def levels(told: Mapping[int, Sequence[SignalEvent]], days: int = 30) -> list[int]:
+def levels(told: Told, days: int = 30) -> list[int]:
     """Order-up-to level of uk|A after each day's line, from the second day on."""
     terms = [CatalogEntry(key, lead_time_days=2, cover_days=2) for key in KEYS]
     state = fresh(PLAN, serving=READER)
@@ -105,8 +107,8 @@ def test_a_plan_is_taken_back_and_a_younger_word_on_it_takes_its_place() -> None
 
 
 def test_a_word_that_comes_twice_or_after_a_younger_one_changes_nothing() -> None:
-    once = {5: [planned(20, 23, said=4)], 7: [withdrawn(said=7)]}
-    again = {5: [planned(20, 23, said=4)] * 2, 7: [withdrawn(said=7)] * 2, 8: [planned(20, 23, said=4)]}
+    once: Told = {5: [planned(20, 23, said=4)], 7: [withdrawn(said=7)]}
+    again: Told = {5: [planned(20, 23, said=4)] * 2, 7: [withdrawn(said=7)] * 2, 8: [planned(20, 23, said=4)]}
     one, other = fresh(PLAN, serving=READER), fresh(PLAN, serving=READER)
     first = play(one, sequence(15, once), serving=READER)
     second = play(other, sequence(15, again), serving=READER)
@@ -115,7 +117,7 @@ def test_a_word_that_comes_twice_or_after_a_younger_one_changes_nothing() -> Non
 
 
 def test_what_nobody_needs_any_more_is_forgotten() -> None:
-    told = {2: [planned(3, 5), planned(4, 30, "long"), planned(10, 12, "never")], 6: [withdrawn("never")]}
+    told: Told = {2: [planned(3, 5), planned(4, 30, "long"), planned(10, 12, "never")], 6: [withdrawn("never")]}
     state = fresh(PLAN, serving=READER)
     ledger = play(state, sequence(28, told), serving=READER)
     assert [(word.serial, word.ends_at) for word in state.signals.of(0)] == [(1, T0 + 30 * DAY)]
@@ -195,7 +197,7 @@ def of_keys(state: PartitionState, name: str) -> list[float]:
     return [float(one) for one in state.champion.rows[name][rows].ravel()]
 
 
-class Told(MeanForecaster):
+class Listener(MeanForecaster):
     """Keeps what it was told at each step."""
 
     def __init__(self, version: str) -> None:
@@ -208,7 +210,7 @@ class Told(MeanForecaster):
 
 
 def test_keys_without_plans_are_told_nothing_and_stepped_once() -> None:
-    told = Told("told")
+    told = Listener("told")
     state = fresh(PLAN, serving=Serving(told))
     play(state, sequence(3, {1: [planned(2, 3, key=b"uk|C")]}), serving=Serving(told))
     # chunks of two keys: A and B, then C and, once more as if nothing were planned, C alone
