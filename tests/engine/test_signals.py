@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenishment.arrays import Float32s
@@ -141,30 +141,31 @@ def test_more_plans_of_a_key_than_are_kept_are_refused_and_past_ones_make_room()
 
 SIGNALS = st.builds(
     planned,
-    first=st.integers(0, 25),
-    last=st.integers(26, 34),
+    first=st.integers(0, 14),
+    last=st.integers(15, 20),
     signal=st.sampled_from(["a", "b"]),
     key=st.sampled_from(KEYS),
-    said=st.one_of(st.none(), st.integers(0, 20).map(float), st.floats(0, 20)),
+    said=st.one_of(st.none(), st.integers(0, 10).map(float), st.floats(0, 10)),
     strength=st.sampled_from([0.25, 0.5, 1.0]),
 ) | st.builds(
     withdrawn,
     signal=st.sampled_from(["a", "b"]),
     key=st.sampled_from(KEYS),
-    said=st.one_of(st.none(), st.floats(0, 20)),
+    said=st.one_of(st.none(), st.floats(0, 10)),
 )
-TOLD = st.dictionaries(st.integers(0, 24), st.lists(SIGNALS, min_size=1, max_size=4), max_size=8)
+TOLD = st.dictionaries(st.integers(0, 12), st.lists(SIGNALS, min_size=1, max_size=4), max_size=8)
 
 
-@given(TOLD, st.integers(1, 24))
+@settings(max_examples=25)
+@given(TOLD, st.integers(1, 12))
 def test_signals_one_by_one_or_together_and_a_crash_between_make_the_same(
     told: dict[int, list[SignalEvent]], crash: int
 ) -> None:
     together = fresh(PLAN, serving=READER)
-    whole = play(together, sequence(25, told), serving=READER)
+    whole = play(together, sequence(13, told), serving=READER)
     state = fresh(PLAN, serving=READER)
     ledger, offset = Ledger(), 0
-    for number in range(25):
+    for number in range(13):
         for one in told.get(number, ()):
             play(state, [signal_batch([one], offset)], ledger, READER)
             offset += 1
@@ -176,12 +177,13 @@ def test_signals_one_by_one_or_together_and_a_crash_between_make_the_same(
     assert ledger.reload(PLAN, READER).signals.words == state.signals.words
 
 
+@settings(max_examples=25)
 @given(TOLD)
 def test_a_memory_rebuilt_from_the_window_was_told_what_a_carried_one_was(told: dict[int, list[SignalEvent]]) -> None:
     following = PlanReader("plans-2")
     following.context_buckets = PLAN.window_buckets
     carried, swapped = fresh(PLAN, serving=Serving(following)), fresh(PLAN, serving=READER)
-    entries = sequence(18, told)
+    entries = sequence(13, told)
     play(carried, entries, serving=Serving(following))
     play(swapped, entries, serving=READER)
     begin_rebuild(swapped, following)
