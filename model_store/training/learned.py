@@ -9,7 +9,6 @@ import numpy as np
 
 from model_store.artifact import Draft
 from model_store.kinds.table import STEP_GRAPH
-from model_store.signal_spec import HOLIDAY
 from model_store.spec import FeatureSpec, ModelSpec
 from model_store.training.checkpoint import digest_of
 from model_store.training.dataset import WINDOW_BUCKETS, Sequences, sequences
@@ -26,6 +25,7 @@ from model_store.training.progress import Reporter
 from model_store.training.warm_start import members_of
 from replenishment.arrays import Float32s
 from replenishment.quantiles import QuantileGrid
+from replenishment.signals import HOLIDAY
 
 SHORTEST_FIT_SECONDS = 5.0
 WARM_SHARE = 1 / 3
