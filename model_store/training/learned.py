@@ -150,11 +150,11 @@ def _shown(learnt: DemandHistory, features: FeatureSpec, plan: RunPlan, start: _
     """
     if start is None:
         both = both_ways(learnt, features)
-        made = sequences(both, features, plan.wanted_grid, plan.seed, most_bytes=plan.most_bytes)
+        made = sequences(both, features, plan.wanted_grid, plan.seed, room=plan.room)
         return made, _ways(both, learnt)
     both = both_ways(learnt, features, WINDOW_BUCKETS)
     known = start.members[0].standardisation
-    made = sequences(both, features, start.grid, plan.seed, most_bytes=plan.most_bytes, standardisation=known)
+    made = sequences(both, features, start.grid, plan.seed, room=plan.room, standardisation=known)
     return replace(made, first_shown=max(both.buckets - WINDOW_BUCKETS, 0)), _ways(both, learnt)
 
 
