@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stream_app.settings import load_settings
 from stream_app.simulate import topics
 from tests.commands.runs import refusal, run
 from tests.e2e.cluster import Cluster
@@ -111,6 +112,20 @@ def test_what_cannot_be_read_is_said_with_what_to_do(
     assert "does not exist" in refusal(fed, "simulate", *CHOSEN, "--topic", "nowhere")
     monkeypatch.setattr(topics, "MOST_LINES", 100)
     assert "leave out the oldest with --since" in refusal(fed, "simulate", *CHOSEN, "--topic", "orders")
+
+
+def test_plans_of_the_topic_are_played(fed: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = {"sku": "S1", "starts_at": T0 + DAY, "ends_at": T0 + 3 * DAY, "promotion": True, "signal_id": "sale"}
+    rows = [{**plan, "event_time": T0 - DAY}, {**plan, "sku": "nobody"}]
+    run(fed, "feed", written(tmp_path / "plans.ndjson", rows), "--topic", "signals")
+    for name, value in fed.environment.items():
+        monkeypatch.setenv(name, value)
+    wanted = topics.Range(0, T0, T0 + 28 * DAY)
+    told = topics.told_by_topics(
+        load_settings(), fed.topic("orders"), wanted, [], begun=lambda _topic, _count: lambda _read: None
+    )
+    (found,) = told.signals
+    assert (found.key, found.occurred_at) == (b"main|S1", T0 - DAY)
 
 
 def test_refused_records_are_named_by_partition_and_offset(fed: Cluster, tmp_path: Path) -> None:
