@@ -168,7 +168,10 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
-    """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock."""
+    """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock.
+
+    ``unit_cost`` is the catalog's, for whoever orders jointly; None = not known.
+    """
 
     restock_id: str
     revision: int
@@ -180,6 +183,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     expires_at: int
     model_version: str
     evidence: Evidence
+    unit_cost: float | None = None
 
 
 class OrderWithheld(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,8 @@ from typing import Literal, TypeAlias
 from replenishment.arrays import Int64s, UInt8s, UInt64s
 from replenishment.events import CatalogEntry, InventoryEvent, Rejection
 
-Role: TypeAlias = Literal["orders", "inventory", "catalog"]
+Role: TypeAlias = Literal["orders", "inventory", "catalog", "suppliers", "proposals"]
+"""Every topic that is read; ``suppliers`` and ``proposals`` by the buyer, the others by the engine."""
 ROLES: tuple[Role, ...] = ("catalog", "inventory", "orders")
 
 

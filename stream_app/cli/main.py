@@ -11,6 +11,7 @@ from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
+    "buyer": ("stream_app.cli.buyer", "buyer", "Order jointly from each supplier, within minimum and budget."),
     "catalog": ("stream_app.cli.catalog", "catalog", "Load, export and compare terms of SKUs."),
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
     "demo": ("stream_app.cli.demo", "demo", "Watch real orders turn into restocks; starts its own servers."),

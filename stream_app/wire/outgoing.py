@@ -1,17 +1,17 @@
-"""Restock requests and closed demand as records: JSON values, CloudEvents binary headers.
+"""Restock requests, proposals and closed demand as records: JSON values, CloudEvents binary headers.
 
 What is the same in content is the same in bytes: nothing here knows a clock
 or draws an id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from replenishment.accuracy import SCORED_LEVELS
 from replenishment.events import DemandClosed, Evidence, ForecastsScored, RestockRequested
@@ -27,6 +27,7 @@ LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
 
 _encode = msgspec.json.Encoder().encode
+_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class _Restock(Struct, gc=False):
@@ -86,8 +87,22 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
     )
-    headers = _cloud_event(restock.restock_id, source, "restock.requested", decided_at)
-    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+    headers = cloud_event(restock.restock_id, source, "restock.requested", decided_at)
+    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *trace(cause.headers if cause else ())))
+
+
+def proposal_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
+    """Return the same request as a proposal to the buyer: keyed by supplier, with the cost of a unit."""
+    record = restock_record(restock, cause, source)
+    headers = [(name, b"restock.proposed" if name == "ce_type" else content) for name, content in record.headers]
+    value = amended(record.value or b"", {"unit_cost": restock.unit_cost})
+    return OutgoingRecord("proposals", restock.supplier.encode(), value, headers)
+
+
+def amended(event: bytes, changes: Mapping[str, Any]) -> bytes:
+    """Return an event with some fields changed or added, and all others as they were, byte for byte."""
+    fields: dict[str, Any] = _fields(event)
+    return _encode({**fields, **changes})
 
 
 def demand_record(partition: int, demand: DemandClosed, source: str) -> OutgoingRecord:
@@ -115,7 +130,7 @@ def demand_record(partition: int, demand: DemandClosed, source: str) -> Outgoing
         )
     )
     event_id = str(uuid5(DEMAND_IDS, value.decode()))
-    headers = _cloud_event(event_id, source, f"demand.{demand.kind}", bucket_start)
+    headers = cloud_event(event_id, source, f"demand.{demand.kind}", bucket_start)
     return OutgoingRecord("demand", f"p{partition}".encode(), value, headers)
 
 
@@ -152,7 +167,8 @@ def _nullable(values: Sequence[float]) -> list[float | None]:
     return [None if isnan(value) else value for value in values]
 
 
-def _cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
+def cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
+    """Return the headers of an event in CloudEvents' binary mode."""
     return (
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
@@ -163,10 +179,10 @@ def _cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
     )
 
 
-def _trace(cause: Record | None) -> Headers:
-    """Return the trace headers of a record, the last of each name."""
-    if cause is None or not cause.headers:
+def trace(headers: Headers) -> Headers:
+    """Return the trace headers among headers, the last of each name."""
+    if not headers:
         return ()
-    given = dict(cause.headers)
+    given = dict(headers)
     found = [(name, given.get(name)) for name in TRACE_HEADERS]
     return tuple((name, one) for name, one in found if one and len(one) <= LONGEST_TRACE_HEADER_BYTES)
