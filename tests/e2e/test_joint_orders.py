@@ -76,7 +76,7 @@ def messages(product: Cluster, role: str) -> Mapping[int, list[Message]]:
 
 
 def recomputed(product: Cluster) -> list[OutgoingRecord]:
-    """Return what a buyer says of the log, by the pure room alone: terms first, then proposals, each partition whole."""
+    """Return what a buyer says of the log, by the pure room alone: terms first, then proposals."""
     wire = BuyerWire(PARTITIONS, None)
     said: list[OutgoingRecord] = []
     terms, proposals = messages(product, "suppliers"), messages(product, "proposals")
