@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "simulate": ("stream_app.cli.simulate", "simulate", "Compare policies and models in money over recorded orders."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
+    "suppliers": ("stream_app.cli.suppliers", "suppliers", "Say how suppliers are ordered from."),
     "tail": ("stream_app.cli.tail", "tail", "Print records of a topic as they come."),
     "topics": ("stream_app.cli.topics", "topics", "Create the topics."),
     "tune": ("stream_app.cli.tune", "tune", "Search service levels for the least cost; propose a catalog."),

@@ -185,6 +185,6 @@ def check_positions(product: Cluster, requests: Mapping[str, Mapping[str, Any]],
                 key = f"{event['location']}|{event['sku']}"
                 expected[key] = expected.get(key, 0) + units
     keys, _ = product.state()
-    counts = {name: one["pending"] + one["on_order"] for name, one in keys.items()}
+    counts = {name: one["inventory"]["pending"] + one["inventory"]["on_order"] for name, one in keys.items()}
     assert {name: units for name, units in counts.items() if units} == expected
     assert partition_of(b"acme") != partition_of(b"zenith") or len(SUPPLIERS) == 3
