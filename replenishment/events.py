@@ -170,7 +170,10 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock.
 
-    ``unit_cost`` is the catalog's, for whoever orders jointly; None = not known.
+    A later ``revision`` replaces the ones before it. 0 units take the request
+    back, and ``withdrawn`` says why; the position parts in its evidence are
+    then those without it. ``unit_cost`` is the catalog's, for whoever orders
+    jointly; None = not known.
     """
 
     restock_id: str
@@ -183,6 +186,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     expires_at: int
     model_version: str
     evidence: Evidence
+    withdrawn: Literal["needless"] | None = None
     unit_cost: float | None = None
 
 

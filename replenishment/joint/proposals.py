@@ -23,7 +23,7 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
 
     ``urgency`` is (position − reorder point) / expected demand, lowest first;
     ``unit_cost`` is None where the catalog has none. ``record`` is the event
-    as it came, ``trace`` the headers that go with it. ``is_released`` is False
+    as it came, ``headers`` are those that go on with it. ``is_released`` is False
     as long as a planner has not approved it.
     """
 
@@ -37,7 +37,7 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
     urgency: float
     proposed_at: int
     record: bytes
-    trace: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes], ...] = ()
     is_released: bool = True
 
     @property

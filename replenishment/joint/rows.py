@@ -4,7 +4,7 @@ import msgspec
 
 ROW_BYTES = {"proposals": 8_192, "settled": 128, "accounts": 512, "supplies": 256}
 """Width of each table's rows. A proposal is the largest: its whole event, which is published when it is placed."""
-LARGEST_PROPOSAL_BYTES = 6_144
+LARGEST_PROPOSAL_BYTES = 4_096
 """Of the event of a proposal: leaves room for what is kept beside it."""
 _LENGTH_BYTES = 2
 _encode = msgspec.msgpack.Encoder().encode

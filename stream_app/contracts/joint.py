@@ -38,7 +38,11 @@ def proposals() -> Schema:
         recorder.time("event_time")
 
     proposed = {**restock(), "title": "restock_proposed", "description": "A request before it is ordered."}
-    kinds = [proposed, recorded("supply_limited", "supply_limited", limited), recorded("time_passed", "time_passed", passed)]
+    kinds = [
+        proposed,
+        recorded("supply_limited", "supply_limited", limited),
+        recorded("time_passed", "time_passed", passed),
+    ]
     return {"title": "proposals", "description": "What the buyer makes joint orders of.", "oneOf": kinds}
 
 

@@ -20,7 +20,7 @@ from stream_app.ports import OutgoingRecord, RecordBatch
 from stream_app.wire.admission import Admission
 from stream_app.wire.dead_letters import dead_letter
 from stream_app.wire.mapped_wire import OWN_FORM
-from stream_app.wire.outgoing import amended, cloud_event
+from stream_app.wire.outgoing import Joint, amended, cloud_event
 from stream_app.wire.proposals import decode_proposals
 from stream_app.wire.supplier_terms import decode_suppliers
 from stream_app.wire.times import shown
@@ -28,12 +28,6 @@ from stream_app.wire.times import shown
 ANSWERS = uuid5(NAMESPACE_URL, "urn:restock:buyer-answer")
 """Namespace of the ``event_id`` of the buyer's answers: equal answers have equal ids."""
 _encode = msgspec.json.Encoder().encode
-
-
-class _Joint(Struct, gc=False):
-    joint_order_id: str
-    placed_at: str
-    proposed_quantity: int
 
 
 class _Answer(Struct, gc=False):
@@ -102,21 +96,13 @@ class BuyerWire:
     def _records(self, decision: Decision) -> Iterator[OutgoingRecord]:
         match decision:
             case RequestPlaced() | RevisionPassedOn():
-                yield self._request(decision)
+                yield _request(decision)
             case JointOrderPlaced():
                 yield self._order(decision)
             case ProposalExcepted():
                 yield self._exception(decision)
                 if decision.outcome != "held":
                     yield _answer(decision)
-
-    def _request(self, placed: RequestPlaced | RevisionPassedOn) -> OutgoingRecord:
-        """Return the event of the proposal, with the units that are asked for and the joint order they belong to."""
-        proposal, placed_at = placed.proposal, shown(placed.placed_at)
-        joint = _Joint(placed.joint_order_id, placed_at, proposal.units)
-        value = amended(proposal.record, {"quantity": placed.units, "joint": joint})
-        headers = cloud_event(proposal.restock_id, self._source, "restock.requested", placed_at)
-        return OutgoingRecord("restock", proposal.key, value, (*headers, *proposal.trace))
 
     def _order(self, order: JointOrderPlaced) -> OutgoingRecord:
         placed_at = shown(order.placed_at)
@@ -151,6 +137,14 @@ class BuyerWire:
         )
         headers = cloud_event(_id_of(one), self._source, f"proposal.{one.outcome}", decided_at)
         return OutgoingRecord("joint-orders", one.proposal.supplier.encode(), _encode(value), headers)
+
+
+def _request(placed: RequestPlaced | RevisionPassedOn) -> OutgoingRecord:
+    """Return the event of the proposal, with the units that are asked for and the joint order they belong to."""
+    proposal = placed.proposal
+    joint = Joint(placed.joint_order_id, shown(placed.placed_at), proposal.units)
+    value = amended(proposal.record, {"quantity": placed.units, "joint": joint})
+    return OutgoingRecord("restock", proposal.key, value, proposal.headers)
 
 
 def _answer(one: ProposalExcepted) -> OutgoingRecord:

@@ -1,4 +1,4 @@
-"""Restock requests, proposals and closed demand as records: JSON values, CloudEvents binary headers.
+"""Restock requests and closed demand as records: JSON values, CloudEvents binary headers.
 
 What is the same in content is the same in bytes: nothing here knows a clock
 or draws an id.
@@ -30,6 +30,14 @@ _encode = msgspec.json.Encoder().encode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
+class Joint(Struct, gc=False):
+    """The joint order that a request belongs to, and what was proposed."""
+
+    joint_order_id: str
+    placed_at: str
+    proposed_quantity: int
+
+
 class _Restock(Struct, gc=False):
     restock_id: str
     revision: int
@@ -41,6 +49,9 @@ class _Restock(Struct, gc=False):
     decided_at: str
     model_version: str
     evidence: dict[str, Any]
+    withdrawn: str | UnsetType = UNSET
+    unit_cost: float | UnsetType | None = UNSET
+    joint: Joint | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):
@@ -72,7 +83,7 @@ class _Demand(Struct, gc=False):
 
 
 def restock_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
-    """Return a request as a record with the trace of the order that caused it, if one did."""
+    """Return a request, or what became of it, as a record with the trace of the order that caused it, if one did."""
     location, sku = _parts(restock.key)
     decided_at = shown(restock.decided_at)
     value = _Restock(
@@ -86,17 +97,20 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         decided_at=decided_at,
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
+        withdrawn=restock.withdrawn or UNSET,
     )
-    headers = cloud_event(restock.restock_id, source, "restock.requested", decided_at)
-    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *trace(cause.headers if cause else ())))
+    # events of one request are told apart by consumers that go by CloudEvents
+    event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
+    kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
+    headers = cloud_event(event_id, source, kind, decided_at)
+    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
 
 
 def proposal_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
-    """Return the same request as a proposal to the buyer: keyed by supplier, with the cost of a unit."""
+    """Return the same event for the buyer instead: keyed by supplier, with the cost of a unit."""
     record = restock_record(restock, cause, source)
-    headers = [(name, b"restock.proposed" if name == "ce_type" else content) for name, content in record.headers]
     value = amended(record.value or b"", {"unit_cost": restock.unit_cost})
-    return OutgoingRecord("proposals", restock.supplier.encode(), value, headers)
+    return OutgoingRecord("proposals", restock.supplier.encode(), value, record.headers)
 
 
 def amended(event: bytes, changes: Mapping[str, Any]) -> bytes:
@@ -179,10 +193,10 @@ def cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
     )
 
 
-def trace(headers: Headers) -> Headers:
-    """Return the trace headers among headers, the last of each name."""
-    if not headers:
+def _trace(cause: Record | None) -> Headers:
+    """Return the trace headers of a record, the last of each name."""
+    if cause is None or not cause.headers:
         return ()
-    given = dict(headers)
+    given = dict(cause.headers)
     found = [(name, given.get(name)) for name in TRACE_HEADERS]
     return tuple((name, one) for name, one in found if one and len(one) <= LONGEST_TRACE_HEADER_BYTES)

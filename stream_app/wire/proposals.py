@@ -11,16 +11,26 @@ from replenishment.events import Rejection
 from replenishment.joint.proposals import MONEY, Message, Proposal, ProposalBatch, SupplyLimited, TimePassed
 from replenishment.joint.rows import LARGEST_PROPOSAL_BYTES
 from replenishment.keys import PART, key_bytes
-from stream_app.ports import Record, RecordBatch
+from stream_app.ports import Headers, Record, RecordBatch
 from stream_app.wire.admission import Admission, check_age, partition_of
 from stream_app.wire.envelope import fields_of
 from stream_app.wire.fields import MOST_UNITS, Fields
-from stream_app.wire.outgoing import trace
 from stream_app.wire.refusals import Code, Faults, excerpt
 
 LONGEST_SUPPLIER_BYTES = 64
 HIGHEST_COST = 1e9
-MOST_DISTANT_UNITS = 1e15
+KEPT_HEADERS = (
+    "content-type",
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_time",
+    "traceparent",
+    "tracestate",
+)
+LONGEST_HEADER_BYTES = 400
+"""All kept together must fit into the row of a proposal; a longer one is left out."""
 _PART = Annotated[str, Meta(pattern=f"^{PART.pattern}$")]
 
 
@@ -111,9 +121,16 @@ def _proposal(fields: Fields, record: Record, partition: int, admission: Admissi
         urgency=round(distance / max(evidence.expected_units, 1e-3), 6),
         proposed_at=proposed_at,
         record=value,
-        trace=tuple(trace(record.headers)),
+        headers=_kept(record.headers),
         is_released=not proposed.requires_approval,
     )
+
+
+def _kept(headers: Headers) -> tuple[tuple[str, bytes], ...]:
+    """Return what goes on with the request: headers of the event and of its trace, the last of each name."""
+    given = dict(headers or ())
+    found = [(name, given.get(name) or b"") for name in KEPT_HEADERS]
+    return tuple((name, content) for name, content in found if content and len(content) <= LONGEST_HEADER_BYTES)
 
 
 def _read(value: bytes, faults: Faults) -> _Proposed | None:
