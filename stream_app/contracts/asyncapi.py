@@ -27,6 +27,7 @@ SUMMARIES: dict[TopicRole, str] = {
     "orders": "Order lines, cancellations, time passing",
     "inventory": "Counts, adjustments, receipts, answers to requests",
     "catalog": "Terms of stock keys; compacted",
+    "signals": "Plans and measurements beside demand: promotions, prices, numbers of your own",
     "restock": "Requests to replenish",
     "demand": "Demand of closed buckets, and corrections",
     "dead-letter": "Refused records with the reason",
@@ -34,7 +35,7 @@ SUMMARIES: dict[TopicRole, str] = {
     "proposals": "Requests before a buyer orders them jointly; short supply",
     "joint-orders": "Joint orders, and proposals that did not go as proposed",
 }
-RECEIVED: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "suppliers", "proposals")
+RECEIVED: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "signals", "suppliers", "proposals")
 
 
 def document() -> Schema:

@@ -23,6 +23,7 @@ ADDED_LATER = frozenset(
         "textbook_units",
         "cold_start",
         "used_level",
+        "planned_units",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
         "deliveries_observed",

@@ -171,9 +171,10 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
-    # only where it differs: who never calibrates sees what was there before
-    if fields["used_level"] is None:
-        del fields["used_level"]
+    # only where there is something to say: who never calibrates or plans sees what was there before
+    for name in ("used_level", "planned_units"):
+        if fields[name] is None:
+            del fields[name]
     return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 

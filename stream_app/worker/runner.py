@@ -1,4 +1,4 @@
-"""One partition in the hands of this process: claim, read the catalog, then work batch by batch.
+"""One partition in the hands of this process: claim, read catalog and signals, then work batch by batch.
 
 Whatever goes wrong on the way, state in memory is dropped and the partition
 claimed again; the store decides where it stands. Nothing here is acknowledged

@@ -100,7 +100,7 @@ class Inputs:
     """
 
     roles: Mapping[str, Role]
-    read_first: Sequence[Role] = ("catalog",)
+    read_first: Sequence[Role] = ("catalog", "signals")
     clock: Role = "orders"
 
 
