@@ -3,6 +3,7 @@
 Progress and errors go to stderr. What is made of the demand is in `train` and `evaluate`.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from model_store.errors import ModelStoreError
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 
 if TYPE_CHECKING:
+    from kafka_access.access import KafkaAccess
     from model_store.training.bucketing import AnchoredGrid
     from model_store.training.history import DemandHistory
     from model_store.training.progress import Reporter
@@ -160,12 +162,21 @@ class Source:
         if archive is None:
             from model_store.training.demand_reader import read_demand
 
-            return read_demand(self.kafka or "", topic, stage)
+            return read_demand(self._access(), topic, stage)
         from model_store.training.archive import Archive
 
         kept = Archive(archive / topic)
-        reporter.say(f"{kept.follow(self.kafka or '', topic, stage, reporter.say)} new records of {topic}")
+        reporter.say(f"{kept.follow(self._access(), topic, stage, reporter.say)} new records of {topic}")
         return kept.history()
+
+    def _access(self) -> "KafkaAccess":
+        """Return where Kafka is and how we come in, as the variables RESTOCK_KAFKA_… say."""
+        from kafka_access.security import security_told
+
+        try:
+            return security_told(os.environ).access(self.kafka or "")
+        except ValueError as wrong:
+            raise click.UsageError(str(wrong)) from None
 
 
 class DurationType(click.ParamType):

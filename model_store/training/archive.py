@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from kafka_access.access import KafkaAccess
 from model_store.files import replace_durably
 from model_store.training.demand_reader import Progress, TopicRecord, new_records
 from model_store.training.demand_topic import DemandRecord, decoded, history_told
@@ -62,13 +63,13 @@ class Archive:
             found |= {partition: offset + 1 for partition, offset in places.iter_rows()}
         return found
 
-    def follow(self, bootstrap: str, topic: str, progress: Progress, lost: Callable[[str], None]) -> int:
+    def follow(self, kafka: KafkaAccess, topic: str, progress: Progress, lost: Callable[[str], None]) -> int:
         """Add what is new in a topic on a Kafka server, and return how many records that is.
 
         Raises:
             UnusableHistory: As `new_records`; if a file is damaged, or a record is no demand.
         """
-        return self.add(new_records(bootstrap, topic, self.next_offsets(), progress, lost), topic)
+        return self.add(new_records(kafka, topic, self.next_offsets(), progress, lost), topic)
 
     def add(self, records: Iterable[TopicRecord], topic: str) -> int:
         """Add records of a topic, file by file, and return how many.

@@ -14,6 +14,7 @@ import msgspec
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from kafka_access.access import KafkaAccess
 from replenishment.engine.progress import Progress
 from stream_app.bench.load import Load, produce
 from stream_app.embedded import Servers, servers
@@ -70,7 +71,7 @@ def measure(folder: Path, load: Load, tell: Callable[[str], None]) -> Measured:
     """
     with servers(folder, tell) as running:
         names = TopicNames()
-        create(running.kafka, names, load.partitions, 1)
+        create(KafkaAccess(running.kafka), names, load.partitions, 1)
         tell(f"writing {load.lines:,} order lines")
         asyncio.run(produce(running.kafka, names.of("orders"), load))
         worker = _worker_speed(running, folder / "worker", load, tell)

@@ -26,7 +26,11 @@ def create(*, partitions: int, replication_factor: int | None, dry_run: bool) ->
     """
     settings = load_settings()
     done = create_topics(
-        settings.kafka, TopicNames(settings.topic_prefix), partitions, replication_factor or -1, is_dry_run=dry_run
+        settings.kafka_access(),
+        TopicNames(settings.topic_prefix),
+        partitions,
+        replication_factor or -1,
+        is_dry_run=dry_run,
     )
     for topic, count in done.created.items():
         click.echo(f"{'would create' if dry_run else 'created'} {topic} ({count} partitions)")

@@ -14,8 +14,10 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
+from kafka_access.access import KafkaAccess
 from replenishment.engine.columns import ROLES, Role
 from stream_app.errors import ConfigError, RestockError, Unavailable
+from stream_app.kafka.admission import FORBIDDEN_TOPIC, away, forbidden, is_forbidden, require_admission
 
 TopicRole: TypeAlias = Literal["orders", "inventory", "catalog", "restock", "demand", "dead-letter"]
 TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "restock", "demand", "dead-letter")
@@ -66,12 +68,12 @@ class Creation:
 
 
 def create(
-    bootstrap: str, names: TopicNames, partitions: int, replication_factor: int, *, is_dry_run: bool = False
+    kafka: KafkaAccess, names: TopicNames, partitions: int, replication_factor: int, *, is_dry_run: bool = False
 ) -> Creation:
     """Create the topics that do not exist yet and report those that do.
 
     Args:
-        bootstrap: ``host:port[,host:port…]``.
+        kafka: Where Kafka is.
         names: Real names.
         partitions: Of the topics to create.
         replication_factor: Of the topics to create; -1 = the broker's default.
@@ -82,8 +84,8 @@ def create(
         ConfigError: If an input topic exists with another partition count.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
-        existing = partition_counts(admin, [names.of(role) for role in TOPIC_ROLES])
+    with _admin(kafka) as admin:
+        existing = partition_counts(kafka, admin, [names.of(role) for role in TOPIC_ROLES])
         missing = [role for role in TOPIC_ROLES if names.of(role) not in existing]
         inputs_missing = any(role in ROLES for role in missing)
         wrong = [
@@ -106,35 +108,39 @@ def create(
     return Creation(dict.fromkeys(wanted, partitions), existing)
 
 
-def product_counts(bootstrap: str, names: TopicNames) -> dict[str, int]:
+def product_counts(kafka: KafkaAccess, names: TopicNames) -> dict[str, int]:
     """Return the number of partitions of each topic of the product that exists, by real name.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
-        return partition_counts(admin, [names.of(role) for role in TOPIC_ROLES])
+    with _admin(kafka) as admin:
+        return partition_counts(kafka, admin, [names.of(role) for role in TOPIC_ROLES])
 
 
-def partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
-    """Return the number of partitions of those of the topics that exist."""
-    return {
-        topic["name"]: len(topic["partitions"])
-        for topic in admin.describe_topics(list(topics))
-        if not topic["error_code"]
-    }
+def partition_counts(kafka: KafkaAccess, admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of those of the topics that exist.
+
+    Raises:
+        Forbidden: If we may not know whether one does.
+    """
+    described = admin.describe_topics(list(topics))
+    hidden = [topic["name"] for topic in described if topic["error_code"] == FORBIDDEN_TOPIC]
+    if hidden:
+        raise forbidden(kafka, f"to describe {', '.join(sorted(hidden))}")
+    return {topic["name"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
 
 
-def product_earliest(bootstrap: str, names: TopicNames) -> dict[str, dict[int, int]]:
+def product_earliest(kafka: KafkaAccess, names: TopicNames) -> dict[str, dict[int, int]]:
     """Return the first offset that each partition of each input topic still holds, by real name.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
-        counts = partition_counts(admin, list(names.inputs))
+    with _admin(kafka) as admin:
+        counts = partition_counts(kafka, admin, list(names.inputs))
         wanted = {
             TopicPartition(topic, one): OffsetSpec.EARLIEST for topic, count in counts.items() for one in range(count)
         }
@@ -145,26 +151,26 @@ def product_earliest(bootstrap: str, names: TopicNames) -> dict[str, dict[int, i
     return earliest
 
 
-def committed_offsets(bootstrap: str, group: str, topic: str) -> dict[int, int]:
+def committed_offsets(kafka: KafkaAccess, group: str, topic: str) -> dict[int, int]:
     """Return the offset that a consumer group has committed of each partition of a topic; none if it never did.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
+    with _admin(kafka) as admin:
         found = admin.list_group_offsets(group)[group]
     return {at.partition: kept.offset for at, kept in found.items() if at.topic == topic and kept.offset >= 0}
 
 
-def forget_committed(bootstrap: str, group: str, topics: Sequence[str]) -> int:
+def forget_committed(kafka: KafkaAccess, group: str, topics: Sequence[str]) -> int:
     """Take back what a consumer group without members has committed of some topics; return of how many partitions.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses, as it does while the group has members.
     """
-    with _admin(bootstrap) as admin:
+    with _admin(kafka) as admin:
         committed = [at for at in admin.list_group_offsets(group)[group] if at.topic in topics]
         kept = admin.delete_group_offsets(group, committed) if committed else {}
     refused = {str(error.__name__) for error in kept.values() if error.errno}
@@ -201,21 +207,22 @@ def co_partitioning_problems(counts: Mapping[str, int], names: TopicNames) -> li
 
 
 @contextmanager
-def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+def _admin(kafka: KafkaAccess) -> Iterator[KafkaAdminClient]:
     milliseconds = int(REQUEST_TIMEOUT_SECONDS * 1000)
+    require_admission(kafka)
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
-            request_timeout_ms=milliseconds,
-            bootstrap_timeout_ms=milliseconds,
+            **kafka.client_arguments(), request_timeout_ms=milliseconds, bootstrap_timeout_ms=milliseconds
         )
     except (KafkaError, OSError) as wrong:
-        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+        raise away(kafka, wrong) from wrong
     try:
         yield admin
     except KafkaError as wrong:
+        if is_forbidden(wrong):
+            raise forbidden(kafka, f"what this needs ({wrong})") from wrong
         if wrong.retriable:
-            raise Unavailable(f"Kafka at {bootstrap} cannot answer now ({wrong}): try again") from wrong
-        raise RestockError(f"Kafka at {bootstrap} refused: {wrong}") from wrong
+            raise Unavailable(f"Kafka at {kafka} cannot answer now ({wrong}): try again") from wrong
+        raise RestockError(f"Kafka at {kafka} refused: {wrong}") from wrong
     finally:
         admin.close()

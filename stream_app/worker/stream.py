@@ -15,6 +15,7 @@ from faust.types import TP
 
 from replenishment.engine.columns import Role
 from stream_app.kafka.batching import BatchApp, BatchSchema, Fetched
+from stream_app.kafka.faust_credentials import faust_credentials
 from stream_app.kafka.topics import TopicNames
 from stream_app.kafka.transport import Consumer
 from stream_app.ports import Headers, RecordBatch
@@ -44,9 +45,11 @@ class SingleRecord:
 
 def build_app(settings: Settings, names: TopicNames) -> BatchApp:
     """Return the app without its agent; ``attach`` adds it once the crew is there."""
+    kafka = settings.kafka_access()
     return BatchApp(
         settings.group,
-        broker=[f"{settings.transport}://{server}" for server in settings.kafka.split(",")],
+        broker=[f"{settings.transport}://{server}" for server in kafka.servers],
+        broker_credentials=faust_credentials(kafka),
         autodiscover=False,
         web_enabled=False,
         topic_disable_leader=True,

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kafka_access.access import KafkaAccess
 from replenishment.buckets import BucketWidth
 from replenishment.closed_loop.world import Period, World
 from stream_app.cli.main import cli
@@ -128,7 +129,7 @@ def test_the_command_finds_a_request_on_the_topic(
     assert CliRunner().invoke(cli, ["topics", "create", "--partitions", "2"]).exit_code == 0
     requests = replayed(tmp_path)
     values = [(f"main|{one['sku']}".encode(), json.dumps(one).encode()) for one in requests]
-    write_all(kafka_bootstrap, f"{unique_name}.restock", values)
+    write_all(KafkaAccess(kafka_bootstrap), f"{unique_name}.restock", values)
     told = json.loads(CliRunner().invoke(cli, ["explain", requests[0]["restock_id"], "--json"]).stdout)
     assert told["request"] == requests[0]
     missing = CliRunner().invoke(cli, ["explain", "r-1"])

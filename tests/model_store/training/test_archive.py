@@ -13,6 +13,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from kafka_access.access import KafkaAccess
 from model_store.training import archive as archives
 from model_store.training.archive import Archive
 from model_store.training.demand_reader import TopicRecord
@@ -146,7 +147,7 @@ def test_archive_follows_a_topic_and_says_what_was_deleted_before_it_was_read(
             producer.send(topic, value, partition=0).get(timeout=30)
 
     def follow() -> int:
-        return archive.follow(kafka_bootstrap, topic, lambda _done, _total: None, lost.append)
+        return archive.follow(KafkaAccess(kafka_bootstrap), topic, lambda _done, _total: None, lost.append)
 
     send(VALUES[:2])
     assert (follow(), follow()) == (2, 0)
