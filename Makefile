@@ -92,4 +92,4 @@ lock: venv
 
 clean:
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist
-	find replenishment kafka_access model_store stream_app tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find replenishment server_access model_store stream_app tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,11 +17,12 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kafka_access.access import KafkaAccess, Mechanism, Protocol
-from kafka_access.security import KafkaSecurity, first_line, tls_context
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 from replenishment.cleaning import patterns_of
 from replenishment.engine.plan import Plan
+from server_access.kafka import KafkaAccess, Mechanism, Protocol
+from server_access.security import KafkaSecurity
+from server_access.tls import first_line, tls_context
 from stream_app.errors import ConfigError
 from stream_app.wire.mapping import loaded
 

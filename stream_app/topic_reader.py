@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.errors import RestockError, Unavailable
 from stream_app.kafka.admission import away, forbidden, is_forbidden, require_admission
 from stream_app.ports import Headers

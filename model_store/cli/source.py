@@ -20,10 +20,10 @@ from model_store.errors import ModelStoreError
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 
 if TYPE_CHECKING:
-    from kafka_access.access import KafkaAccess
     from model_store.training.bucketing import AnchoredGrid
     from model_store.training.history import DemandHistory
     from model_store.training.progress import Reporter
+    from server_access.kafka import KafkaAccess
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 _WIDTH = re.compile(r"(\d{1,7})([smhdw])")
@@ -171,7 +171,7 @@ class Source:
 
     def _access(self) -> "KafkaAccess":
         """Return where Kafka is and how we come in, as the variables RESTOCK_KAFKA_… say."""
-        from kafka_access.security import security_told
+        from server_access.security import security_told
 
         try:
             return security_told(os.environ).access(self.kafka or "")

@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from kafka_access.access import KafkaAccess
 from model_store.files import replace_durably
 from model_store.training.demand_reader import Progress, TopicRecord, new_records
 from model_store.training.demand_topic import DemandRecord, decoded, history_told
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from server_access.kafka import KafkaAccess
 
 MOST_RECORDS = 2_000
 MOST_BYTES = 64 * 2**20

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
-from kafka_access.refusal import refusal
 from model_store.training.demand_topic import history_of
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from server_access.kafka import KafkaAccess
+from server_access.refusal import refusal
 
 PATIENCE_SECONDS = 30.0
 """How long a broker may deliver nothing before its end."""

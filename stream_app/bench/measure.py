@@ -14,8 +14,8 @@ import msgspec
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from kafka_access.access import KafkaAccess
 from replenishment.engine.progress import Progress
+from server_access.kafka import KafkaAccess
 from stream_app.bench.load import Load, produce
 from stream_app.embedded import Servers, servers
 from stream_app.embedded.bound_process import BoundProcess

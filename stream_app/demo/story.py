@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.demo.children import MODEL_STORE, RESTOCK, WAREHOUSE, Child, Children, PartFailed
 from stream_app.demo.order_book import LOCATION, OrderBook, load, records
 from stream_app.demo.package_orders import ORDERS

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
-from kafka_access.refusal import server_refusal
+from server_access.kafka import KafkaAccess
+from server_access.refusal import server_refusal
 from stream_app.doctor.finding import Finding, fine, problem
 from stream_app.doctor.kafka_link import (
     ANSWER_SECONDS,

@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from kafka_access.access import KafkaAccess
-from kafka_access.refusal import server_refusal
+from server_access.kafka import KafkaAccess
+from server_access.refusal import server_refusal
 
 CONNECT_SECONDS = 1.5
 ANSWER_SECONDS = 1.5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.feed.progress import Progress, rows_there, store
 from stream_app.feed.records import FedRow
 from stream_app.kafka.sender import Outgoing, Sender, sending

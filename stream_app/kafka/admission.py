@@ -1,18 +1,11 @@
 """What to raise when Kafka does not answer, does not let us in, or does not allow what we ask for."""
 
-from kafka_access.access import KafkaAccess
-from kafka_access.refusal import refusal
-from stream_app.errors import ConfigError, RestockError, Unavailable
+from server_access.kafka import KafkaAccess
+from server_access.refusal import refusal
+from stream_app.errors import ConfigError, Forbidden, RestockError, Unavailable
 
 FORBIDDEN_TOPIC = 29
 """Kafka's error code TOPIC_AUTHORIZATION_FAILED."""
-
-
-class Forbidden(RestockError):
-    """A right is missing on the brokers.
-
-    Operator action: have the rights given that ``restock acl kafka`` prints.
-    """
 
 
 def require_admission(kafka: KafkaAccess) -> None:
@@ -38,8 +31,8 @@ def away(kafka: KafkaAccess, wrong: BaseException) -> RestockError:
 
 
 def is_forbidden(wrong: BaseException) -> bool:
-    """Whether an error of either client library says that a right is missing."""
-    return "AuthorizationFailed" in type(wrong).__name__
+    """Whether an error of either client library says that a right is missing; some say so in their text only."""
+    return "AuthorizationFailed" in f"{type(wrong).__name__} {wrong}"
 
 
 def forbidden(kafka: KafkaAccess, what: str) -> Forbidden:

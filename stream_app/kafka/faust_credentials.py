@@ -2,7 +2,7 @@
 
 import faust
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 
 
 def faust_credentials(kafka: KafkaAccess) -> faust.SSLCredentials | faust.SASLCredentials | None:

@@ -13,7 +13,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import Fence, Outbox, OutgoingRecord

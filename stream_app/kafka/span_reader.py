@@ -11,8 +11,8 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
 from replenishment.engine.columns import Role
+from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import Record, RecordBatch

@@ -14,8 +14,8 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
 from replenishment.engine.columns import ROLES, Role
+from server_access.kafka import KafkaAccess
 from stream_app.errors import ConfigError, RestockError, Unavailable
 from stream_app.kafka.admission import FORBIDDEN_TOPIC, away, forbidden, is_forbidden, require_admission
 

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.dead_letters import DeadLetter, letter_of
 from stream_app.errors import RestockError
 from stream_app.kafka.topics import TopicNames, product_counts

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.topics import TopicNames, create
 from tests.e2e.cluster import Cluster, cluster
 from tests.e2e.shop import PARTITIONS

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from kafka import KafkaProducer
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.demo.ledger import count_requests, read_topic
 from stream_app.demo.order_book import records
 from stream_app.demo.publisher import LINES_PER_BATCH, Publisher

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.doctor.finding import Level
 from stream_app.doctor.kafka_check import examined_kafka
 from stream_app.doctor.kafka_link import Address, linked

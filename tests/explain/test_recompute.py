@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafka_access.access import KafkaAccess
 from replenishment.buckets import BucketWidth
 from replenishment.closed_loop.world import Period, World
+from server_access.kafka import KafkaAccess
 from stream_app.cli.main import cli
 from stream_app.explain.recompute import recomputed
 from stream_app.explain.sentences import request_sentences, target

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
 from stream_app.kafka import outbox
 from stream_app.kafka.outbox import Relay

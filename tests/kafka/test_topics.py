@@ -3,7 +3,7 @@
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.errors import ConfigError, Unavailable
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TOPIC_ROLES, TopicNames, co_partitioning_problems, create, product_counts

@@ -11,8 +11,8 @@ import mode
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from kafka_access.access import KafkaAccess
 from replenishment.engine.columns import Role
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.batching import BatchApp, BatchSchema, Fetched
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames, create

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from kafka_access.access import KafkaAccess
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.topics import TopicNames, create
 from tests.e2e.cluster import eventually
 from tests.topics.test_contracts import ROOT, golden

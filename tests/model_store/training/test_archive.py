@@ -13,12 +13,12 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from kafka_access.access import KafkaAccess
 from model_store.training import archive as archives
 from model_store.training.archive import Archive
 from model_store.training.demand_reader import TopicRecord
 from model_store.training.demand_topic import history_of
 from model_store.training.errors import UnusableHistory
+from server_access.kafka import KafkaAccess
 from tests.model_store.training.builders import by_sku, record
 
 ROOT = Path(__file__).parents[3]

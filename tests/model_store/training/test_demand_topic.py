@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
-from kafka_access.access import KafkaAccess
 from model_store.training.demand_reader import read_demand
 from model_store.training.demand_topic import history_of
 from model_store.training.errors import UnusableHistory
 from replenishment.buckets import BucketWidth
+from server_access.kafka import KafkaAccess
 from tests.model_store.training.builders import by_sku, record
 
 LOG = [

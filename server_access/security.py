@@ -1,12 +1,12 @@
 """TLS and login as an operator tells them: by variables that name files. The files are read here and nowhere else."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from kafka_access.access import KafkaAccess, Login, Mechanism, Protocol
+from server_access.kafka import KafkaAccess, Login, Mechanism, Protocol
+from server_access.tls import first_line, tls_context
 
 PREFIX = "RESTOCK_KAFKA_"
 
@@ -73,55 +73,3 @@ def security_told(environ: Mapping[str, str]) -> KafkaSecurity:
         name: Path(value) if name.endswith("_file") else value for name, value in told.items() if value
     }
     return KafkaSecurity(**values)
-
-
-def tls_context(prefix: str, ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """Return TLS 1.2 or later that checks names; trusts ``ca`` alone or, without one, what this machine trusts.
-
-    Args:
-        prefix: What the settings that name the files begin with, for messages.
-        ca: PEM file of one or more authorities.
-        certificate: PEM file of our own certificate, for servers that ask who we are.
-        key: Its private key, PEM without a passphrase.
-
-    Raises:
-        ValueError: In a sentence for an operator, if a file is missing or is not that.
-    """
-    if (certificate is None) != (key is None):
-        raise ValueError(f"{prefix}CERTIFICATE_FILE, {prefix}KEY_FILE: set both or none")
-    try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except OSError as wrong:
-        raise ValueError(f"{prefix}CA_FILE: {ca} holds no PEM certificates ({_reason(wrong)})") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificate is not None and key is not None:
-        try:
-            # an empty passphrase: one that is asked for would wait at the terminal for ever
-            context.load_cert_chain(str(certificate), str(key), password="")
-        except (OSError, ValueError) as wrong:
-            raise ValueError(
-                f"{prefix}CERTIFICATE_FILE, {prefix}KEY_FILE: {certificate} and {key} are no PEM certificate and its "
-                f"private key without a passphrase ({_reason(wrong)})"
-            ) from None
-    return context
-
-
-def first_line(variable: str, file: Path) -> str:
-    """Return the secret in a file.
-
-    Raises:
-        ValueError: If there is none; the message names the setting and the file.
-    """
-    try:
-        lines = file.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise ValueError(f"{variable}: {file} cannot be read ({_reason(wrong)})") from None
-    if not lines or not lines[0]:
-        raise ValueError(f"{variable}: {file} has no first line")
-    return lines[0]
-
-
-def _reason(wrong: Exception) -> str:
-    if isinstance(wrong, ssl.SSLError):
-        return (wrong.reason or "no PEM").lower().replace("_", " ")
-    return getattr(wrong, "strerror", None) or type(wrong).__name__

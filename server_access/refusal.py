@@ -12,13 +12,11 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from kafka_access.access import KafkaAccess
-from kafka_access.security import PREFIX
+from server_access.kafka import KafkaAccess
+from server_access.security import PREFIX
+from server_access.tls import certificate_fault
 
 ANSWER_SECONDS = 5.0
-EXPIRED, NOT_YET_VALID = 10, 9
-WRONG_NAME = (62, 64)
-"""OpenSSL's codes of what is wrong with a certificate."""
 
 
 def refusal(access: KafkaAccess) -> str | None:
@@ -40,7 +38,7 @@ async def server_refusal(access: KafkaAccess, server: str) -> str | None:
     try:
         await _connect(access, server)
     except ssl.SSLCertVerificationError as wrong:
-        return _of_certificate(server, wrong)
+        return certificate_fault(PREFIX, f"Kafka at {server}", wrong)
     except SaslAuthenticationFailed:
         return _of_login(access, server)
     except UnsupportedSaslMechanismError as wrong:
@@ -63,20 +61,6 @@ async def _connect(access: KafkaAccess, server: str) -> None:
             await link.send(MetadataRequest([], allow_auto_topic_creation=False))
         finally:
             await link.close()
-
-
-def _of_certificate(server: str, wrong: ssl.SSLCertVerificationError) -> str:
-    if wrong.verify_code in (EXPIRED, NOT_YET_VALID):
-        return f"the certificate of Kafka at {server} is not valid now ({wrong.verify_message}): renew it on the broker"
-    if wrong.verify_code in WRONG_NAME:
-        return (
-            f"the certificate of Kafka at {server} is for another name ({wrong.verify_message}): use the name that it "
-            "was made for in RESTOCK_KAFKA and in the broker's advertised.listeners"
-        )
-    return (
-        f"{PREFIX}CA_FILE: the certificate of Kafka at {server} is not from an authority in it "
-        f"({wrong.verify_message}): name the file with the authority of the brokers"
-    )
 
 
 def _of_login(access: KafkaAccess, server: str) -> str:
