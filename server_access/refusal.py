@@ -43,8 +43,9 @@ async def server_refusal(access: KafkaAccess, server: str) -> str | None:
         return _of_login(access, server)
     except UnsupportedSaslMechanismError as wrong:
         return f"Kafka at {server} takes other logins ({wrong}): set {PREFIX}MECHANISM"
-    except (KafkaError, OSError, TimeoutError):
-        return await _of_protocol(access, server)
+    except (KafkaError, OSError) as wrong:
+        is_there = not isinstance(wrong, ConnectionRefusedError | TimeoutError)
+        return await _of_protocol(access, server) if is_there else None
     except Exception:  # whatever listens there is no Kafka: clients say so themselves
         return None
     return None

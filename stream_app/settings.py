@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     )
     models: Path = Field(Path("var/models"), description="Directory of model versions.")
     group: str = Field("restock", pattern=r"^[A-Za-z0-9._-]{1,180}$", description="Consumer group that workers share.")
+    group_instance: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,180}$",
+        description="Name of this worker that stays over restarts: back within 30 s it has its partitions again and the"
+        " group does not move. No two workers may share one; unset = none.",
+    )
     topic_prefix: str = Field(
         "", pattern=TOPIC_NAME, description="What the names of all topics begin with, for example `shop1.`."
     )

@@ -64,6 +64,7 @@ def build_app(settings: Settings, names: TopicNames) -> BatchApp:
         stream_ack_exceptions=False,
         stream_ack_cancelled_tasks=False,
         worker_redirect_stdouts=False,
+        consumer_group_instance_id=settings.group_instance or None,
         broker_client_id=f"restock-{names.prefix or 'worker'}",
     )
 
