@@ -86,7 +86,10 @@ def _read_to_end(
     try:
         partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
         if not partitions:
-            raise UnusableHistory(f"there is no topic {topic} on {kafka}. See: restock topics create")
+            raise UnusableHistory(
+                f"there is no topic {topic} on {kafka} that we may see. See: restock topics create, or for the rights: "
+                "restock acl kafka --for trainer"
+            )
         begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         consumer.assign(partitions)
         wanted = 0

@@ -132,6 +132,17 @@ def partition_counts(kafka: KafkaAccess, admin: KafkaAdminClient, topics: Sequen
     return {topic["name"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
 
 
+def require_visible(kafka: KafkaAccess, topic: str) -> None:
+    """Return if we may know whether a topic exists: clients leave out what they may not see, as if it were not there.
+
+    Raises:
+        Forbidden: If we may not.
+        Unavailable: If no broker answers.
+    """
+    with _admin(kafka) as admin:
+        partition_counts(kafka, admin, [topic])
+
+
 def product_earliest(kafka: KafkaAccess, names: TopicNames) -> dict[str, dict[int, int]]:
     """Return the first offset that each partition of each input topic still holds, by real name.
 
