@@ -168,7 +168,12 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
-    """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock."""
+    """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock.
+
+    A later ``revision`` replaces the ones before it. 0 units take the request
+    back, and ``withdrawn`` says why; the position parts in its evidence are
+    then those without it.
+    """
 
     restock_id: str
     revision: int
@@ -180,6 +185,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     expires_at: int
     model_version: str
     evidence: Evidence
+    withdrawn: Literal["needless"] | None = None
 
 
 class OrderWithheld(msgspec.Struct, frozen=True, gc=False):
@@ -229,7 +235,9 @@ class DemandClosed(msgspec.Struct, frozen=True, gc=False):
     ``kind`` is ``closed`` when the bucket closed, ``correction`` when a late
     line changed it; either way ``units`` are the bucket's signed sums after it.
     ``price_mean`` is NaN where no line had a price. ``scored`` is what became
-    of earlier forecasts, None in a correction.
+    of earlier forecasts, None in a correction. ``outliers`` are the places of
+    keys that sold far more than they usually do (`outliers.outliers`): flagged,
+    not changed.
     """
 
     kind: Literal["closed", "correction"]
@@ -244,6 +252,7 @@ class DemandClosed(msgspec.Struct, frozen=True, gc=False):
     price_mean: Float64s
     available_ratio: Float64s
     scored: ForecastsScored | None = None
+    outliers: Sequence[int] = ()
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,6 @@
 Progress and errors go to stderr. What is made of the demand is in `train` and `evaluate`.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from model_store.cli.access import access_to
 from model_store.errors import ModelStoreError
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+from replenishment.cleaning import patterns_of
 
 if TYPE_CHECKING:
     from model_store.training.bucketing import AnchoredGrid
     from model_store.training.history import DemandHistory
     from model_store.training.progress import Reporter
-    from server_access.kafka import KafkaAccess
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 _WIDTH = re.compile(r"(\d{1,7})([smhdw])")
@@ -46,6 +46,31 @@ class WidthType(click.ParamType):
         if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
             self.fail(f"{value} is not within 60 s and 4 weeks", param, ctx)
         return seconds
+
+
+class PatternsType(click.ParamType):
+    """Shell patterns of SKUs with commas between them."""
+
+    name = "patterns"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the patterns."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return patterns_of(value)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+non_stock_option = click.option(
+    "--non-stock",
+    type=PatternsType(),
+    default="usual",
+    show_default=True,
+    metavar="PATTERNS",
+    help="SKUs that name no goods, as RESTOCK_NON_STOCK_SKUS names them.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,21 +187,12 @@ class Source:
         if archive is None:
             from model_store.training.demand_reader import read_demand
 
-            return read_demand(self._access(), topic, stage)
+            return read_demand(access_to(self.kafka or ""), topic, stage)
         from model_store.training.archive import Archive
 
         kept = Archive(archive / topic)
-        reporter.say(f"{kept.follow(self._access(), topic, stage, reporter.say)} new records of {topic}")
+        reporter.say(f"{kept.follow(access_to(self.kafka or ''), topic, stage, reporter.say)} new records of {topic}")
         return kept.history()
-
-    def _access(self) -> "KafkaAccess":
-        """Return where Kafka is and how we come in, as the variables RESTOCK_KAFKA_… say."""
-        from server_access.security import security_told
-
-        try:
-            return security_told(os.environ).access(self.kafka or "")
-        except ValueError as wrong:
-            raise click.UsageError(str(wrong)) from None
 
 
 class DurationType(click.ParamType):

@@ -27,7 +27,7 @@ class TopicRight:
 
 TOPIC_RIGHTS: Mapping[Part, Sequence[TopicRight]] = {
     "worker": (TopicRight(("READ", "DESCRIBE_CONFIGS"), INPUTS), TopicRight(("WRITE", "DESCRIBE_CONFIGS"), OUTPUTS)),
-    "trainer": (TopicRight(("READ",), ("demand",)),),
+    "trainer": (TopicRight(("READ",), ("demand", "inventory", "restock")),),
     "page": (TopicRight(("READ",), ("inventory", "restock", "dead-letter")), TopicRight(("DESCRIBE",), TOPIC_ROLES)),
     "operator": (
         TopicRight(("CREATE", "READ", "DESCRIBE_CONFIGS"), TOPIC_ROLES),
@@ -47,8 +47,8 @@ def commands(part: Part, user: str, bootstrap: str, names: TopicNames, group: st
     """Yield the commands of Kafka's distribution that allow a user what a part needs.
 
     Example:
-        >>> print(*commands("trainer", "trainer", "kafka:9092", TopicNames(), "restock"))
-        kafka-acls.sh --bootstrap-server kafka:9092 --add --allow-principal User:trainer --operation Read --topic demand
+        >>> next(commands("trainer", "ann", "kafka:9092", TopicNames(), "restock")).partition("--add ")[2]
+        '--allow-principal User:ann --operation Read --topic demand --topic inventory --topic restock'
     """
     head = ["kafka-acls.sh", "--bootstrap-server", bootstrap, "--add", "--allow-principal", f"User:{user}"]
     for right in TOPIC_RIGHTS[part]:

@@ -61,9 +61,11 @@ class PrometheusMeter:
         self._turns = self._counter("turns", "Turns asked of the store, by its answer.", ["outcome"])
         self._requests = self._counter("requests", "Restock requests decided.", ["policy", "rung"])
         self._requested = self._counter("requested_units", "Units of restock requests decided.")
+        self._withdrawn = self._counter("withdrawn_requests", "Unanswered requests that were taken back.")
         self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
         self._late = self._counter("late_supplies", "Requests noticed not to be there when they were needed.")
         self._closed = self._counter("buckets_closed", "Buckets closed, each counted once per partition.")
+        self._outliers = self._counter("outlier_buckets", "Closed buckets of keys far above what they usually sell.")
         self._published = self._counter("published_records", "Outbox entries acknowledged by Kafka.")
         self._swaps = self._counter("model_swaps", "Model versions that partitions changed over to.")
         self._swap_failures = self._counter(
@@ -112,12 +114,15 @@ class PrometheusMeter:
         self._apply.observe(seconds)
         self._observe_batch(partition, effects)
         self._count_records(effects)
-        for restock in effects.restocks:
+        made = [restock for restock in effects.restocks if restock.revision == 1]
+        for restock in made:
             self._requests.labels(restock.evidence.policy, restock.evidence.model_rung).inc()
-        self._requested.inc(sum(restock.units for restock in effects.restocks))
+        self._requested.inc(sum(restock.units for restock in made))
+        self._withdrawn.inc(sum(restock.withdrawn is not None for restock in effects.restocks))
         self._withheld.inc(len(effects.withheld))
         self._late.inc(len(effects.overdue))
         self._closed.inc(effects.buckets_closed)
+        self._outliers.inc(sum(len(demand.outliers) for demand in effects.demand))
         self._show_progress(partition, effects)
         self._shadow.applied(partition, effects)
         if effects.accuracy:

@@ -40,6 +40,7 @@ class _Restock(Struct, gc=False):
     decided_at: str
     model_version: str
     evidence: dict[str, Any]
+    withdrawn: str | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):
@@ -67,10 +68,11 @@ class _Demand(Struct, gc=False):
     price_mean: Sequence[float | None]
     available_fraction: Sequence[float | None]
     scored: _Scored | UnsetType = UNSET
+    outliers: Sequence[int] | UnsetType = UNSET
 
 
 def restock_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
-    """Return a request as a record with the trace of the order that caused it, if one did."""
+    """Return a request, or what became of it, as a record with the trace of the order that caused it, if one did."""
     location, sku = _parts(restock.key)
     decided_at = shown(restock.decided_at)
     value = _Restock(
@@ -84,8 +86,12 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         decided_at=decided_at,
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
+        withdrawn=restock.withdrawn or UNSET,
     )
-    headers = _cloud_event(restock.restock_id, source, "restock.requested", decided_at)
+    # events of one request are told apart by consumers that go by CloudEvents
+    event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
+    kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
+    headers = _cloud_event(event_id, source, kind, decided_at)
     return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
 
 
@@ -110,6 +116,7 @@ def demand_record(partition: int, demand: DemandClosed, source: str) -> Outgoing
             price_mean=_nullable(demand.price_mean.tolist()),
             available_fraction=_nullable(demand.available_ratio.tolist()),
             scored=UNSET if demand.scored is None else _scored(demand.scored),
+            outliers=demand.outliers or UNSET,
         )
     )
     event_id = str(uuid5(DEMAND_IDS, value.decode()))

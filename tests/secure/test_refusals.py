@@ -105,7 +105,7 @@ def test_a_client_certificate_lets_in_where_one_is_asked_for(fortress: Guarded, 
 
 
 def test_a_missing_right_is_named_with_the_command_that_prints_it(lived: Life) -> None:
-    """The page's user may not write, the trainer's may read demand only."""
+    """The page's user may not write, the trainer's may not read orders."""
     orders = lived.folder / "orders.ndjson"
     with lived.product_as("page") as viewer:
         code, told = refused(
@@ -113,9 +113,9 @@ def test_a_missing_right_is_named_with_the_command_that_prints_it(lived: Life) -
         )
     assert code == 1 and "restock acl kafka" in told
     with lived.product_as("trainer") as trainer:
-        code, told = refused((*RESTOCK, "tail", "restock", "--no-follow"), trainer.environment)
+        code, told = refused((*RESTOCK, "tail", "orders", "--no-follow"), trainer.environment)
         assert code == 1 and "restock acl kafka" in told
-        evaluate = (*MODEL_STORE, "evaluate", "--models", "moving_average", "--topic", "restock")
+        evaluate = (*MODEL_STORE, "evaluate", "--models", "moving_average", "--topic", "orders")
         done = subprocess.run(
             evaluate, env=trainer.environment, capture_output=True, timeout=60, check=False, text=True
         )

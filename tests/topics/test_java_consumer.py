@@ -1,4 +1,4 @@
-"""The example of a warehouse in Java: compiled against the broker's own client, killed at any moment, takes each once."""
+"""The example of a warehouse in Java, by a compiler of its own: killed at any moment, it takes each request once."""
 
 import re
 import subprocess
