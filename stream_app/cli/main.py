@@ -10,6 +10,7 @@ from stream_app.errors import ConfigError, RestockError
 from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "acl": ("stream_app.cli.acl", "acl", "Print the rights that a part needs on Kafka and Redis."),
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
     "buyer": ("stream_app.cli.buyer", "buyer", "Order jointly from each supplier, within minimum and budget."),
     "catalog": ("stream_app.cli.catalog", "catalog", "Load, export and compare terms of SKUs."),
