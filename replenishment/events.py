@@ -201,7 +201,8 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
 
     A later ``revision`` replaces the ones before it. 0 units take the request
     back, and ``withdrawn`` says why; the position parts in its evidence are
-    then those without it.
+    then those without it. ``unit_cost`` is the catalog's, for whoever orders
+    jointly; None = not known.
     """
 
     restock_id: str
@@ -215,6 +216,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     model_version: str
     evidence: Evidence
     withdrawn: Literal["needless"] | None = None
+    unit_cost: float | None = None
 
 
 class OrderWithheld(msgspec.Struct, frozen=True, gc=False):

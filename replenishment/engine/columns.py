@@ -14,9 +14,10 @@ from typing import Literal, TypeAlias
 from replenishment.arrays import Int64s, UInt8s, UInt64s
 from replenishment.events import CatalogEntry, InventoryEvent, Rejection, SignalEvent
 
-Role: TypeAlias = Literal["orders", "inventory", "catalog", "signals"]
+Role: TypeAlias = Literal["orders", "inventory", "catalog", "signals", "suppliers", "proposals"]
+"""Every topic that is read; ``suppliers`` and ``proposals`` by the buyer, the others by the engine."""
 ROLES: tuple[Role, ...] = ("catalog", "signals", "inventory", "orders")
-"""In the order in which files of the same time are taken."""
+"""Those of the engine, in the order in which files of the same time are taken."""
 
 
 class LineKind(IntEnum):

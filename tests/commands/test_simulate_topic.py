@@ -97,6 +97,14 @@ def test_a_range_begins_where_since_says(fed: Cluster, tmp_path: Path) -> None:
     assert played(fed, tmp_path, *since, *inventory) == played(fed, tmp_path, *files, *inventory)
 
 
+def test_tune_proposes_the_same_from_topics_as_from_files(fed: Cluster, tmp_path: Path) -> None:
+    chosen = ("--from", START, "--to", END, "--model", "moving_average", "--levels", "0.8,0.95", "--fill-rate", "0")
+    files = [word for role in ("orders", "inventory", "catalog") for word in (f"--{role}", f"{tmp_path}/{role}.ndjson")]
+    for name, source in (("files", files), ("topics", ["--topic", "orders"])):
+        run(fed, "tune", *chosen, *source, "--out", f"{tmp_path}/{name}.csv")
+    assert (tmp_path / "topics.csv").read_text() == (tmp_path / "files.csv").read_text()
+
+
 def test_what_cannot_be_read_is_said_with_what_to_do(
     fed: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

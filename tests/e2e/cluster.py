@@ -68,10 +68,10 @@ class Cluster:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def start_worker(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start a worker; do not wait for it."""
+    def start_worker(self, *options: str, command: str = "worker") -> subprocess.Popen[bytes]:
+        """Start a worker, or a buyer, which is counted among the workers; do not wait for it."""
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
-        worker = subprocess.Popen([*RESTOCK, "worker", *options], env=self.environment, stdout=log, stderr=log)
+        worker = subprocess.Popen([*RESTOCK, command, *options], env=self.environment, stdout=log, stderr=log)
         log.close()
         self.workers.append(worker)
         return worker

@@ -11,7 +11,7 @@ from stream_app.errors import FencedClaim, Unavailable
 from stream_app.ports import Claim, Fence, Outcome, RecordBatch
 from stream_app.worker.inbox import Delivery
 from stream_app.worker.runner import PartitionRunner
-from stream_app.worker.surroundings import Surroundings
+from stream_app.worker.surroundings import Inputs, Surroundings
 
 CATALOG_RECORDS = 5
 
@@ -136,6 +136,9 @@ class Bench:
         self.runner = PartitionRunner(
             0,
             Surroundings(
+                inputs=Inputs(
+                    {"catalog": "catalog", "signals": "signals", "inventory": "inventory", "orders": "orders"}
+                ),
                 shell=lambda: FakeShell(self.store),
                 spans=self.log,
                 relay=self.relay,
