@@ -15,6 +15,7 @@ from replenishment.engine.intervals import Intervals, interval_demand, intervals
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
+from replenishment.engine.requests import forget
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.scoring import score, take_forecasts, used_levels
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
@@ -30,7 +31,7 @@ from replenishment.policy import (
     levels_of,
     textbook_reorder_units,
 )
-from replenishment.stock import RequestStatus, StockKnowledge
+from replenishment.stock import Approval, RequestStatus, StockKnowledge
 
 
 def unclosed(state: PartitionState, bucket: int, chunk: int) -> Int64s:
@@ -220,19 +221,26 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     forgotten, overdue, expired = [], [], 0
     for restock_id, request in state.requests.items():
         if request.settled_at != NEVER:
-            if request.settled_at <= forgotten_at and not request.parts.in_transit:
+            is_old = request.settled_at <= forgotten_at and not request.parts.in_transit
+            if is_old and not _is_in_budget(state, request):
                 forgotten.append(restock_id)
             continue
         expired += request.expires_at <= clock and request.parts.status == RequestStatus.PENDING
-        if NEVER < request.needed_by < clock:
+        if NEVER < request.needed_by < clock and request.approval != Approval.WAITING:
             overdue.append(restock_id)
     # sorted: requests that were restored stand in another order
     for restock_id in sorted(overdue):
         _say_overdue(state, restock_id, state.requests[restock_id], turn)
     for restock_id in forgotten:
-        del state.requests[restock_id]
-    turn.requests.update(forgotten)
+        forget(state, restock_id, turn)
     state.expired_requests, state.overdue_requests = expired, len(overdue)
+
+
+def _is_in_budget(state: PartitionState, request: OpenRequest) -> bool:
+    """Return whether a request still counts in the budget of its key."""
+    terms = state.terms[request.row]
+    since = state.progress.clock - round(float(terms["budget_days"]) * 86_400_000)
+    return bool(terms["budget_value"] >= 0 and request.asked_at > since)
 
 
 def _say_overdue(state: PartitionState, restock_id: str, request: OpenRequest, turn: Turn) -> None:

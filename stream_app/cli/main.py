@@ -10,6 +10,7 @@ from stream_app.errors import ConfigError, RestockError
 from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "approve": ("stream_app.cli.approvals", "approve", "Release requests that wait for approval."),
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
     "catalog": ("stream_app.cli.catalog", "catalog", "Load, export and compare terms of SKUs."),
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
@@ -22,7 +23,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inventory": ("stream_app.cli.inventory", "inventory", "Load opening stock."),
     "page": ("stream_app.cli.page", "page", "Serve the planner's page."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
+    "queue": ("stream_app.cli.approvals", "queue", "List the requests that wait for approval."),
     "rebuild": ("stream_app.cli.rebuild", "rebuild", "Begin anew from the topics after Redis was lost."),
+    "reject": ("stream_app.cli.approvals", "reject", "Decline requests that wait for approval."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "simulate": ("stream_app.cli.simulate", "simulate", "Compare policies and models in money over recorded orders."),

@@ -23,6 +23,8 @@ ADDED_LATER = frozenset(
         "textbook_units",
         "cold_start",
         "used_level",
+        "value",
+        "approval_reasons",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
         "deliveries_observed",
@@ -39,6 +41,7 @@ RESTOCK = (
     "the highest revision of an id holds."
 )
 WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
+REQUIRES_APPROVAL = "True: nobody must act on it until a revision with false comes. Absent: nobody need release it."
 UUID = {"type": "string", "format": "uuid"}
 
 
@@ -48,7 +51,9 @@ def restock() -> Schema:
     properties = schema["properties"]
     properties |= {"needed_by": TIME, "decided_at": TIME, "restock_id": UUID, "evidence": _evidence()}
     properties["revision"]["minimum"] = 1
-    properties["withdrawn"] = {"enum": ["needless"], "description": WITHDRAWN}
+    properties["withdrawn"] = {"enum": ["needless", "declined"], "description": WITHDRAWN}
+    properties["requires_approval"] = {"type": "boolean", "description": REQUIRES_APPROVAL}
+    properties["ruled_by"] = {"type": "string", "description": "Who released or declined it, if that was said."}
     return {
         **schema,
         "if": {"required": ["withdrawn"]},

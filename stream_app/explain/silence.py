@@ -42,13 +42,17 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button."""
+    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button.
+
+    ``waiting_units`` of what is pending wait for approval.
+    """
 
     state: KeyState
     rows: KeyRows
     progress: Progress
     is_paused: bool
     max_request_ratio: float
+    waiting_units: int = 0
 
 
 def silence(known: Known) -> Silence:
@@ -152,6 +156,8 @@ def _standing(known: Known) -> list[str]:
         f" {known.state.inventory_position:,} = {stock.on_hand:,} on hand{assumed} - {stock.backorders:,} owed"
         f" + {stock.on_order:,} on order + {stock.in_transit:,} in transit + {stock.pending:,} pending."
     ]
+    if known.waiting_units:
+        sentences.append(f"Of those, {known.waiting_units:,} wait for approval: `restock queue` lists them.")
     if derived["stepped_bucket"] != NEVER:
         sentences.append(_levels(known, derived))
     return sentences

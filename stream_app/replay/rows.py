@@ -37,6 +37,10 @@ NUMBERS = frozenset(
         "shortage_cost_per_unit",
         "ordering_cost",
         "unit_cost",
+        "approval_above_units",
+        "approval_above_value",
+        "budget_value",
+        "budget_days",
         "shelf_life_days",
         "available_fraction",
     }

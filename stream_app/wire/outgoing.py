@@ -41,6 +41,8 @@ class _Restock(Struct, gc=False):
     model_version: str
     evidence: dict[str, Any]
     withdrawn: str | UnsetType = UNSET
+    requires_approval: bool | UnsetType = UNSET
+    ruled_by: str | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):
@@ -86,12 +88,19 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
         withdrawn=restock.withdrawn or UNSET,
+        requires_approval=UNSET if restock.requires_approval is None else restock.requires_approval,
+        ruled_by=restock.ruled_by or UNSET,
     )
     # events of one request are told apart by consumers that go by CloudEvents
     event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
-    kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
-    headers = _cloud_event(event_id, source, kind, decided_at)
+    headers = _cloud_event(event_id, source, _kind_of(restock), decided_at)
     return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+
+
+def _kind_of(restock: RestockRequested) -> str:
+    if restock.withdrawn:
+        return "restock.withdrawn"
+    return "restock.released" if restock.requires_approval is False else "restock.requested"
 
 
 def demand_record(partition: int, demand: DemandClosed, source: str) -> OutgoingRecord:
@@ -145,9 +154,10 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
-    # only where it differs: who never calibrates sees what was there before
-    if fields["used_level"] is None:
-        del fields["used_level"]
+    # only where there is something to say: who never calibrates sees what was there before
+    for name in ("used_level", "value", "approval_reasons"):
+        if fields[name] is None:
+            del fields[name]
     return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 
