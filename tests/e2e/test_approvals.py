@@ -13,7 +13,7 @@ from tests.e2e.cluster import RESTOCK, Cluster, cluster, eventually
 from tests.e2e.shop import LIVE, PARTITIONS, SKUS, keyed
 from tests.e2e.test_own_servers import begin_selling
 
-LARGE, LARGE_TOO, SMALL = "SKU-000", "SKU-001", "SKU-002"
+LARGE, LARGE_TOO, SMALL = "SKU-089", "SKU-088", "SKU-087"
 
 
 @pytest.fixture
