@@ -275,7 +275,9 @@ class DemandClosed(msgspec.Struct, frozen=True, gc=False):
     ``kind`` is ``closed`` when the bucket closed, ``correction`` when a late
     line changed it; either way ``units`` are the bucket's signed sums after it.
     ``price_mean`` is NaN where no line had a price. ``scored`` is what became
-    of earlier forecasts, None in a correction.
+    of earlier forecasts, None in a correction. ``outliers`` are the places of
+    keys that sold far more than they usually do (`outliers.outliers`): flagged,
+    not changed.
     """
 
     kind: Literal["closed", "correction"]
@@ -290,6 +292,7 @@ class DemandClosed(msgspec.Struct, frozen=True, gc=False):
     price_mean: Float64s
     available_ratio: Float64s
     scored: ForecastsScored | None = None
+    outliers: Sequence[int] = ()
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from replenishment.arrays import Float32s, Int32s, Int64s, Names
+from replenishment.arrays import Float32s, Float64s, Int32s, Int64s, Names
 from replenishment.quantiles import QuantileGrid
 
 
@@ -68,6 +68,17 @@ class Signals(Protocol):
         ...
 
 
+class Availability(Protocol):
+    """What others know of when stock keys could be sold; what the stock itself says, the engine knows."""
+
+    def ratio(self, bucket: int, keys: Sequence[bytes]) -> Float64s | None:
+        """Return the share of a bucket in which B stock keys could be sold, 0 = not at all; None if nothing is known.
+
+        Of a key of which nothing is known it is 1.
+        """
+        ...
+
+
 class Forecaster(Protocol):
     """One version of a model, as the engine sees it; implementations pass the contract tests.
 
@@ -110,7 +121,8 @@ class Serving:
     ``rung`` says how far down the fallback the champion stands: ``champion``,
     ``starter`` or ``moving_average``; ``is_requesting`` is False while
     requests are held back (observing or paused). ``signals`` tell closings
-    what is planned, None if nobody knows of any.
+    what is planned, ``availability`` in which share of a bucket a key could be
+    sold, None if nobody knows of any.
     """
 
     champion: Forecaster
@@ -118,3 +130,4 @@ class Serving:
     rung: str = "champion"
     is_requesting: bool = True
     signals: Signals | None = None
+    availability: Availability | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from stream_app.embedded import Servers
@@ -17,6 +18,8 @@ settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINE, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+# as the product's console does: the usual one prints every local variable, which takes seconds
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(scope="session")

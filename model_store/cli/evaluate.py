@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from model_store.cli.source import Source, reported, source_options
+from model_store.cli.source import Source, non_stock_option, reported, source_options
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
 from model_store.starter import starter_directory
 
@@ -60,6 +61,7 @@ class _Wish:
     origins_every: int | None
     leads: tuple[int, ...] | None
     clean_actuals: bool
+    non_stock: tuple[str, ...]
 
 
 @click.command()
@@ -102,6 +104,7 @@ class _Wish:
     "each model needs for the same fill rate.",
 )
 @click.option("--refit", is_flag=True, help="Fit anew before each origin instead of once before the first.")
+@non_stock_option
 @click.option("--clean-actuals", is_flag=True, help="Clean the demand that forecasts are scored on, too.")
 @click.option(
     "--epochs",
@@ -187,8 +190,10 @@ def _of_history(source: Source, wish: _Wish, reporter: "Reporter") -> "Backtest"
     from model_store.training.evaluate import held_out
     from model_store.training.sufficiency import require_long
 
-    if wish.inventory is not None:
-        raise click.UsageError("--inventory needs --orders and --first-origin")
+    is_asked = click.get_current_context().get_parameter_source("non_stock") is ParameterSource.COMMANDLINE
+    for name, is_named in (("--inventory", wish.inventory is not None), ("--non-stock", is_asked)):
+        if is_named:
+            raise click.UsageError(f"{name} needs --orders and --first-origin")
     history = source.read(reporter)
     if wish.first_origin is not None:
         protocol = _protocol(source, wish, history.width)
@@ -215,7 +220,7 @@ def _protocol(source: Source, wish: _Wish, width: "BucketWidth") -> "Protocol":
         first_at -= width.offset_seconds * 1000  # a day is a local one
     leads = tuple(sorted(wish.leads or (7, 14)))
     until_at = None if source.until is None else round(source.until.replace(tzinfo=UTC).timestamp() * 1000)
-    return Protocol(first_at, wish.origins_every or leads[0], leads, wish.clean_actuals, until_at)
+    return Protocol(first_at, wish.origins_every or leads[0], leads, wish.clean_actuals, until_at, wish.non_stock)
 
 
 def _default_models(store: Path, reporter: "Reporter") -> tuple[str, ...]:

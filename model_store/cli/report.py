@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from model_store.cli.source import WidthType, reported
+from model_store.cli.source import WidthType, non_stock_option, reported
 
 if TYPE_CHECKING:
     from model_store.training.data_report import DataReport
@@ -30,13 +30,7 @@ _STDOUT = "-"
     show_envvar=True,
     help="Offset of local time from UTC.",
 )
-@click.option(
-    "--non-stock",
-    default="usual",
-    show_default=True,
-    metavar="PATTERNS",
-    help="SKUs that name no goods, as RESTOCK_NON_STOCK_SKUS names them.",
-)
+@non_stock_option
 @click.option(
     "--json",
     "json_file",
@@ -54,24 +48,19 @@ def report(
     inventory: Path | None,
     bucket: int,
     bucket_offset_seconds: int,
-    non_stock: str,
+    non_stock: tuple[str, ...],
     json_file: str | None,
     html: Path | None,
 ) -> None:
     """Report what the file ORDERS holds: span, keys, patterns, and each cleaning rule with what it found."""
     from replenishment.buckets import BucketWidth
-    from replenishment.cleaning import patterns_of
 
-    try:
-        non_stock_skus = patterns_of(non_stock)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--non-stock") from wrong
     with reported() as reporter:
         from model_store.training.data_report import report_of
         from model_store.training.report_page import page
 
         reporter.stage(f"reading {orders.name}")
-        found = report_of(orders, inventory, BucketWidth(bucket, bucket_offset_seconds), non_stock_skus)
+        found = report_of(orders, inventory, BucketWidth(bucket, bucket_offset_seconds), non_stock)
         if html is not None:
             html.write_text(page(found), encoding="utf-8")
             reporter.say(f"wrote {html}")

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from model_store.errors import ModelStoreError
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
+from replenishment.cleaning import patterns_of
 
 if TYPE_CHECKING:
     from model_store.training.bucketing import AnchoredGrid
@@ -44,6 +45,31 @@ class WidthType(click.ParamType):
         if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
             self.fail(f"{value} is not within 60 s and 4 weeks", param, ctx)
         return seconds
+
+
+class PatternsType(click.ParamType):
+    """Shell patterns of SKUs with commas between them."""
+
+    name = "patterns"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the patterns."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return patterns_of(value)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+non_stock_option = click.option(
+    "--non-stock",
+    type=PatternsType(),
+    default="usual",
+    show_default=True,
+    metavar="PATTERNS",
+    help="SKUs that name no goods, as RESTOCK_NON_STOCK_SKUS names them.",
+)
 
 
 @dataclass(frozen=True, slots=True)

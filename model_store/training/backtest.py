@@ -6,7 +6,6 @@ key that it left out has demand and no forecast, and is counted as missing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,13 @@ from model_store.training.cleaning import Finding, clean, positive
 from model_store.training.errors import UnusableHistory
 from model_store.training.evaluate import Origins
 from model_store.training.history import DemandHistory, led_by_nothing
+from model_store.training.history_outliers import outliers_found
 from model_store.training.inventory_file import read_facts, with_facts
 from model_store.training.orders_file import read_lines
+from model_store.training.times import shown
 from replenishment.arrays import Int64s
 from replenishment.buckets import BucketWidth
+from replenishment.cleaning import USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Protocol:
         leads: Buckets that demand is summed over.
         cleans_actuals: Whether demand that came is the cleaned one.
         until_at: Lines from this instant on are not read; None: all are.
+        non_stock_skus: Codes that name no goods; see `replenishment.cleaning.names_no_goods`.
 
     Raises:
         ValueError: If a number is below 1 or leads do not rise.
@@ -43,6 +46,7 @@ class Protocol:
     leads: tuple[int, ...]
     cleans_actuals: bool = False
     until_at: int | None = None
+    non_stock_skus: tuple[str, ...] = (USUAL,)
 
     def __post_init__(self) -> None:
         if self.every_buckets < 1 or not self.leads or min(self.leads) < 1 or sorted(set(self.leads)) != [*self.leads]:
@@ -100,7 +104,7 @@ def read_backtest(orders: Path, inventory: Path | None, width: BucketWidth, prot
         raise UnusableHistory(f"{orders.name} has no line that orders anything, so there is no demand to forecast")
     grid = AnchoredGrid.at(width, protocol.first_origin_at)
     last = grid.bucket_at(int(lines.select(pl.col("event_time").max()).item()))
-    cleaned = clean(lines)
+    cleaned = clean(lines, protocol.non_stock_skus)
     if not cleaned.lines.height:
         raise UnusableHistory(f"cleaning leaves no line of {orders.name}: {_said(cleaned.findings)}. Check the codes")
     seen = bucketed(cleaned.lines, width, grid, last)
@@ -108,7 +112,7 @@ def read_backtest(orders: Path, inventory: Path | None, width: BucketWidth, prot
     if inventory is not None:
         facts = read_facts(inventory, grid)
         seen, actual = with_facts(seen, facts), with_facts(actual, facts)
-    return backtest_of(actual, seen, grid, protocol, cleaned.findings)
+    return backtest_of(actual, seen, grid, protocol, (*cleaned.findings, outliers_found(seen)))
 
 
 def backtest_of(
@@ -159,12 +163,6 @@ def _no_origin(actual: DemandHistory, grid: AnchoredGrid, column: int, longest: 
         f"no origin has a whole lead of {longest} buckets after it: {span}. Choose --first-origin "
         f"{shown(grid.start_of(actual.first_bucket + latest))} or earlier, or shorter --leads"
     )
-
-
-def shown(at: int) -> str:
-    """Return a time (epoch milliseconds) as operators read it: a day, or a minute where it is not midnight."""
-    time = datetime.fromtimestamp(at / 1000, UTC)
-    return f"{time:%Y-%m-%d}" if at % 86_400_000 == 0 else f"{time:%Y-%m-%dT%H:%MZ}"
 
 
 def _said(findings: Sequence[Finding]) -> str:

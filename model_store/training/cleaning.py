@@ -1,7 +1,8 @@
 """Order lines cleaned before anything learns from them: each rule counted, none of them quiet.
 
 Lines are left out or set to zero, never invented; a file that needs none of
-it comes out unit for unit as it went in. Outliers are flagged, not changed.
+it comes out unit for unit as it went in. Outliers are found in buckets, see
+`history_outliers`, as the stream finds them.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,6 @@ import polars as pl
 from model_store.training.bucketing import PLACED
 from replenishment.cleaning import USUAL, names_no_goods
 
-LEAST_LINES = 20
-"""Lines from which on a SKU has outliers; slow movers are left alone."""
-FURTHEST_DEVIATIONS = 5.0
-LEAST_DEVIATION = 0.25
-"""Of log(1 + units): a SKU that always sells the same amount has no outlier within a factor of about 3.5."""
 _DAY_MS = 86_400_000
 _KEY = ("location", "sku")
 
@@ -63,7 +59,6 @@ def clean(lines: pl.DataFrame, non_stock_skus: tuple[str, ...] = (USUAL,)) -> Cl
         netted: units taken back on the day they were ordered, the same amount by the same customer, are taken
             off that line; the line stays as the key's first sign of life.
         returned: other units below zero are left out: a return is no negative demand.
-        outlier: lines far from the key's usual amount are flagged and kept.
 
     Example:
         >>> lines = pl.DataFrame({"location": ["main"], "sku": ["POST"], "quantity": [1], "event_time": [0],
@@ -81,7 +76,6 @@ def clean(lines: pl.DataFrame, non_stock_skus: tuple[str, ...] = (USUAL,)) -> Cl
         _finding("no_stock", "left out: the code names no goods", no_stock),
         _finding("netted", "set to zero: taken back on the day it was ordered", netted),
         _finding("returned", "left out: a return is no negative demand", returned),
-        _finding("outlier", "kept, flagged: far from what this SKU usually sells", kept.filter(_is_outlier())),
     )
     return Cleaned(kept, findings)
 
@@ -128,18 +122,6 @@ def _netted(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     found = numbered.filter(taken).select(lines.columns)
     rest = numbered.filter(~given).with_columns(quantity=pl.when(taken).then(0).otherwise("quantity"))
     return found, rest.select(lines.columns)
-
-
-def _is_outlier() -> pl.Expr:
-    """Whether a line is more than five robust deviations above the median of its key, on the scale of log(1 + units).
-
-    Source: Iglewicz & Hoaglin, How to Detect and Handle Outliers, ASQC 1993 (median and median absolute deviation).
-    """
-    size = pl.col("quantity").clip(0).log1p()
-    median = size.median().over(_KEY)
-    deviation = 1.4826 * (size - median).abs().median().over(_KEY)
-    far = (size - median) / pl.max_horizontal(deviation, pl.lit(LEAST_DEVIATION)) > FURTHEST_DEVIATIONS
-    return far & (pl.len().over(_KEY) >= LEAST_LINES)
 
 
 def _finding(rule: str, meaning: str, found: pl.DataFrame) -> Finding:

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from model_store.training.backtest import shown
 from model_store.training.bucketing import AnchoredGrid, bucketed
 from model_store.training.cleaning import Finding, clean, positive
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from model_store.training.history_outliers import outliers_found
 from model_store.training.inputs import closed_weekdays
 from model_store.training.inventory_file import read_facts, with_facts
 from model_store.training.orders_file import read_lines
+from model_store.training.times import shown
 from replenishment.arrays import Bools, Float64s
 from replenishment.buckets import BucketWidth
 from replenishment.cleaning import USUAL
@@ -113,7 +114,8 @@ def report_of(
     history = bucketed(cleaned.lines, width)
     if inventory is not None:
         history = with_facts(history, read_facts(inventory, AnchoredGrid(width)))
-    return _report(orders.name, lines.height, int(ordered["quantity"].sum()), history, cleaned.findings)
+    findings = (*cleaned.findings, outliers_found(history))
+    return _report(orders.name, lines.height, int(ordered["quantity"].sum()), history, findings)
 
 
 def _report(source: str, rows: int, ordered: int, history: DemandHistory, findings: Sequence[Finding]) -> DataReport:

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from model_store.training.backtest import shown
 from model_store.training.comparison import Comparing
 from model_store.training.paired import Comparison
 from model_store.training.scoring import LeadScore, scores_of
 from model_store.training.segments import segments_of
 from model_store.training.stock_value import StockValue
+from model_store.training.times import shown
 from replenishment.arrays import Bools
 
 SCHEMA = 1

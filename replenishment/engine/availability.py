@@ -28,6 +28,17 @@ def ratio_of(short_steps: UInt8s) -> Float64s:
     return (STEPS - short_steps.astype(np.float64)) / STEPS
 
 
+def steps_of(ratio: Float64s) -> UInt8s:
+    """Return in how many steps keys were short that could be sold in a share of a bucket, (B,); 200 only for 0.
+
+    Example:
+        >>> steps_of(np.array([1.0, 0.5, 0.001, 0.0])).tolist()
+        [0, 100, 199, 200]
+    """
+    steps = np.minimum(np.rint((1 - ratio) * STEPS), STEPS - 1)
+    return np.where(ratio <= 0, STEPS, steps).astype(np.uint8)
+
+
 def short_steps(state: PartitionState, bucket: int, rows: Int64s) -> UInt8s:
     """Return in how many of its 200 steps rows (B,) were short in an open bucket; 200 only if in all of it."""
     width, hot = state.plan.width, state.hot

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
-from replenishment.engine.availability import ratio_of, short_steps
+from replenishment.engine.availability import ratio_of, short_steps, steps_of
 from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
@@ -22,6 +22,7 @@ from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionSt
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
+from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
     Policy,
     RecentDemand,
@@ -50,6 +51,9 @@ def chunks_of(state: PartitionState) -> int:
 def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, serving: Serving, turn: Turn) -> None:
     """Close one bucket for rows (B,) of a chunk: append to the window, step, set levels, say the demand."""
     steps = short_steps(state, bucket, rows)
+    known = serving.availability.ratio(bucket, state.keys.of(rows)) if serving.availability else None
+    if known is not None:
+        steps = np.maximum(steps, steps_of(known))
     demand = _demand_of(state, bucket, rows, chunk, ratio_of(steps))
     _append(state, bucket, rows, demand, steps)
     closed = ClosedBucket(
@@ -117,7 +121,15 @@ def _demand_of(state: PartitionState, bucket: int, rows: Int64s, chunk: int, ava
         order_lines=hot["open_lines"][rows, column].astype(np.int64),
         price_mean=mean,
         available_ratio=available_ratio,
+        outliers=_outliers(state, rows, hot["open_units"][rows, column]),
     )
+
+
+def _outliers(state: PartitionState, rows: Int64s, units: Int64s) -> list[int]:
+    """Return the places among rows (B,) that sold far more than usual: most need no look at their window."""
+    some = np.flatnonzero(units >= LEAST_OUTLIER_UNITS)
+    found: list[int] = some[outliers(state.window["units"][rows[some]], units[some])].tolist()
+    return found
 
 
 def _append(state: PartitionState, bucket: int, rows: Int64s, demand: DemandClosed, short: UInt8s) -> None:

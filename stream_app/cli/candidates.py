@@ -15,6 +15,7 @@ from stream_app.simulate.run import Candidate
 from stream_app.swap import MOVING_AVERAGE, STARTER, source_of
 
 if TYPE_CHECKING:
+    from stream_app.simulate.availability import KnownAvailability
     from stream_app.simulate.planned import Planned
 
 _TRAINING = ("polars", "tensorflow", "keras")
@@ -28,6 +29,7 @@ def candidate_of(
     period: Period,
     *,
     planned: "Planned | None" = None,
+    available: "KnownAvailability | None" = None,
 ) -> Candidate:
     """Return who forecasts: a version, a kind fitted on what precedes the period, or for None the champion.
 
@@ -38,11 +40,12 @@ def candidate_of(
         files: What is known before the period, among others.
         period: The buckets that are played.
         planned: What the model learns and is told beside demand.
+        available: When stock keys could be sold, as the model learns it and closings are told it.
     """
-    found = None if name in (None, MOVING_AVERAGE) else _fitted(str(name), files, period, planned)
+    found = None if name in (None, MOVING_AVERAGE) else _fitted(str(name), files, period, planned, available)
     forecaster, rung = source_of(name, settings.models, plan).champion() if found is None else (found, str(name))
     told = planned.told(forecaster.grid.horizons_buckets[-1]) if planned else None
-    return Candidate(name or forecaster.version, Serving(forecaster, rung=rung, signals=told))
+    return Candidate(name or forecaster.version, Serving(forecaster, rung=rung, signals=told, availability=available))
 
 
 def planned_of(
@@ -69,12 +72,35 @@ def planned_of(
     return found
 
 
-def _fitted(name: str, files: Given, period: Period, planned: "Planned | None") -> Forecaster | None:
+def available_of(path: Path | None, files: Given, period: Period) -> "KnownAvailability | None":
+    """Return the bucket facts of an inventory file and say on stderr how many there are; None if there are none.
+
+    Raises:
+        ConfigError: If a fact is wrong.
+    """
+    if path is None or not files.bucket_facts:
+        return None
+    try:
+        from stream_app.simulate.availability import availability
+    except ImportError as missing:
+        raise _not_installed("--inventory with bucket facts", missing) from missing
+    found = availability(path, period)
+    click.echo(f"{path.name}: {files.bucket_facts:,} bucket facts are used", err=True)
+    return found
+
+
+def _fitted(
+    name: str,
+    files: Given,
+    period: Period,
+    planned: "Planned | None",
+    available: "KnownAvailability | None",
+) -> Forecaster | None:
     """Return a model that was fitted once, on what was known before the period; None if it is none that is fitted."""
     try:
         from stream_app.simulate.fitting import can_fit, fitted
 
-        return fitted(name, files.lines, period, planned) if can_fit(name) else None
+        return fitted(name, files.lines, period, planned, available) if can_fit(name) else None
     except ImportError as missing:
         if name != STARTER and missing.name in _TRAINING:
             raise _not_installed(f"--model {name}", missing) from missing

@@ -2,67 +2,41 @@
 
 import csv
 import json
-import re
-import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
-from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 from replenishment.closed_loop.suppliers import Suppliers
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.keys import stock_key
-from stream_app.cli.candidates import candidate_of, planned_of
-from stream_app.cli.catalog import checked
+from stream_app.cli.candidates import available_of, candidate_of, planned_of
+from stream_app.cli.periods import Edge, Numbers, Width, edge_at, period_of
+from stream_app.cli.played import all_played, asked_of, write_report
+from stream_app.cli.recorded import recorded
 from stream_app.cli.replay import INPUT, OUTPUT
-from stream_app.errors import ConfigError
-from stream_app.settings import Settings, load_settings
-from stream_app.simulate.files import Given, given
-from stream_app.simulate.run import Candidate, Run, played, ranked
-from stream_app.simulate.specs import CATALOG, POLICIES, PolicySpec, parsed
-from stream_app.wire.times import instant_at, shown
+from stream_app.page.simulation import Simulation
+from stream_app.settings import load_settings
+from stream_app.simulate.files import Given
+from stream_app.simulate.run import Run, in_order, ranked
+from stream_app.simulate.specs import CATALOG, POLICIES, parsed
+from stream_app.simulate.trade_off import TARGETS, as_json, swept
+from stream_app.wire.times import shown
 
 MOST_EXAMPLES = 10
 LOST_SALES, BACKORDERS = "lost_sales", "backorders"
 DECISIONS = ("policy", "model", "decided_at", "usable_from", "location", "sku", "quantity")
-_WIDTH = re.compile(r"(\d{1,7})([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-
-
-class Width(click.ParamType):
-    """A bucket width such as 1d, 7d or 1h, in seconds."""
-
-    name = "width"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the seconds, or fail with an example."""
-        match = _WIDTH.fullmatch(str(value))
-        seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-            self.fail(f"{value!r} is no width from 60 s to 4 weeks; for example 1d, 7d or 1h", param, ctx)
-        return seconds
-
-
-class Edge(click.ParamType):
-    """A date (its start in local time) or RFC 3339, as text."""
-
-    name = "date"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text, or fail with an example."""
-        text = str(value)
-        if _edge(text, 0) is None:
-            self.fail(f"{text!r} is neither a date such as 2011-10-10 nor RFC 3339", param, ctx)
-        return text
 
 
 @click.command()
-@click.option("--orders", type=INPUT, required=True, help="Order lines: CSV, NDJSON or Parquet.")
-@click.option("--catalog", type=INPUT, required=True, help="Terms and costs of stock keys, in any of these formats.")
+@click.option("--orders", type=INPUT, help="Order lines: CSV, NDJSON or Parquet.")
+@click.option(
+    "--topic", metavar="NAME", help="Read order lines of this topic (`orders`) instead, inventory and terms likewise."
+)
+@click.option("--since", type=Edge(), help="With --topic: leave out what is before this day; default: nothing.")
+@click.option("--catalog", type=INPUT, help="Terms and costs of stock keys, in any of these formats.")
 @click.option("--inventory", type=INPUT, help="Counts and goods under way, in any of these formats.")
 @click.option("--signals", type=INPUT, help="Planned promotions and prices, and columns that are named below.")
 @click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas.")
@@ -110,10 +84,20 @@ class Edge(click.ParamType):
 @click.option("--json", "json_out", type=OUTPUT, help="Write all figures as JSON; - = stdout, in place of the table.")
 @click.option("--decisions-out", type=OUTPUT, help="Write each request as a row of CSV; - = stdout likewise.")
 @click.option("--keys-out", type=OUTPUT, help="Write the figures of each stock key and run as a row of CSV.")
+@click.option("--html", "html_out", type=OUTPUT, help="Write a report for people: one HTML file that loads nothing.")
+@click.option(
+    "--trade-off",
+    "targets",
+    type=Numbers(),
+    help="Play every policy at these service targets too, for curves of stock against fill rate in --html and --json. "
+    f"Default with --html: {','.join(f'{one:g}' for one in TARGETS)}.",
+)
 def simulate(
     *,
-    orders: Path,
-    catalog: Path,
+    orders: Path | None,
+    topic: str | None,
+    since: str | None,
+    catalog: Path | None,
     inventory: Path | None,
     signals: Path | None,
     signal_columns: str,
@@ -130,6 +114,8 @@ def simulate(
     json_out: Path | None,
     decisions_out: Path | None,
     keys_out: Path | None,
+    html_out: Path | None,
+    targets: tuple[float, ...] | None,
 ) -> None:
     """Play recorded orders against each policy with each model, and rank them by cost.
 
@@ -138,73 +124,48 @@ def simulate(
     """
     settings = load_settings(lost_sales=shortage == LOST_SALES, calibrate=calibrate or None)
     specs = [parsed(text) for text in policies or (CATALOG,)]
+    sweep = swept(specs, targets or (TARGETS if html_out else ()))
     period = period_of(settings, bucket, start, end)
-    files = given(orders, checked(catalog), inventory)
+    since_at = (edge_at(since, settings.bucket_offset_seconds) if since else None) or 0
+    files = recorded(
+        settings, period, orders=orders, topic=topic, since_at=since_at, catalog=catalog, inventory=inventory
+    )
     say_ignored(files)
     planned = planned_of(signals, signal_columns, covariate_columns, files, period)
     plan = settings.plan()
     rules = on_grid(plan, period)
-    candidates = [candidate_of(name, settings, rules, files, period, planned=planned) for name in models or (None,)]
-    runs = _played(files, period, plan, specs, candidates, suppliers=Suppliers(lead_time_ratio, lead_time_spread))
+    available = available_of(inventory, files, period)
+    candidates = [
+        candidate_of(name, settings, rules, files, period, planned=planned, available=available)
+        for name in models or (None,)
+    ]
+    suppliers = Suppliers(lead_time_ratio, lead_time_spread)
+    runs, found_curves = all_played(files, period, plan, specs, candidates, sweep=sweep, suppliers=suppliers)
     found = ranked(runs)
     if decisions_out is not None:
         _write_decisions(decisions_out, runs)
     if keys_out is not None:
         _write_keys(keys_out, runs)
     if json_out is not None:
+        more = {"trade_off": as_json(found_curves)} if sweep else {}
         with click.open_file(str(json_out), "w") as out:
-            out.write(json.dumps({"runs": found}, indent=2) + "\n")
-    click.echo(_table(found), err=Path("-") in (json_out, decisions_out, keys_out))
-
-
-def _edge(text: str, offset_seconds: int) -> int | None:
-    """Return a date or time as epoch milliseconds; a date begins at midnight of local time."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return instant_at(text)
-    return ((day - date(1970, 1, 1)).days * 86_400 - offset_seconds) * 1000
-
-
-def period_of(settings: Settings, bucket: int, start: str, end: str) -> Period:
-    """Return the whole buckets between two edges; say what is left over.
-
-    Raises:
-        ConfigError: If there is none, or an edge is no whole second.
-    """
-    start_at, end_at = (_edge(text, settings.bucket_offset_seconds) or 0 for text in (start, end))
-    if start_at % 1000:
-        raise ConfigError([f"--from {start}: must be a whole second"])
-    buckets, rest = divmod(end_at - start_at, bucket * 1000)
-    if buckets < 1:
-        raise ConfigError([f"--to {end} is less than one bucket of {bucket} s after --from {start}"])
-    if rest:
-        last = shown(start_at + buckets * bucket * 1000)
-        click.echo(f"--to {end} is no edge of a bucket: the last whole one ends at {last}", err=True)
-    return Period(start_at, BucketWidth.anchored(bucket, start_at), buckets)
+            out.write(json.dumps({"runs": found, **more}, indent=2) + "\n")
+    if html_out is not None:
+        sources = {
+            "Orders": orders or Path(f"topic {topic}"),
+            "Catalog": catalog,
+            "Inventory": inventory,
+            "Signals": signals,
+        }
+        asked = asked_of(files, sources, period, plan, suppliers)
+        by_key = [list(run.by_key()) for run in in_order(runs)]
+        write_report(html_out, Simulation(asked, found, by_key, found_curves, _remarks(found)[1:]))
+    click.echo(_table(found), err=Path("-") in (json_out, decisions_out, keys_out, html_out))
 
 
 def on_grid(plan: Plan, period: Period) -> Plan:
     """Return the rules on the period's buckets: what a version must fit."""
     return Plan(width=period.width, allowed_lateness_seconds=0, window_buckets=plan.window_buckets)
-
-
-def _played(
-    files: Given,
-    period: Period,
-    plan: Plan,
-    specs: Sequence[PolicySpec],
-    candidates: Sequence[Candidate],
-    *,
-    suppliers: Suppliers,
-) -> list[Run]:
-    buckets = len(specs) * len(candidates) * period.buckets
-    with click.progressbar(length=buckets, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        runs = [
-            played(files, period, plan, specs, candidate, suppliers=suppliers, advanced=bar.update)
-            for candidate in candidates
-        ]
-    return [run for some in runs for run in some]
 
 
 def say_ignored(files: Given) -> None:

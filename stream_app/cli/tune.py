@@ -13,18 +13,11 @@ import click
 from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
-from stream_app.cli.candidates import candidate_of
+from stream_app.cli.candidates import available_of, candidate_of
 from stream_app.cli.catalog import checked
+from stream_app.cli.periods import Edge, Numbers, Width, period_of
 from stream_app.cli.replay import INPUT, OUTPUT
-from stream_app.cli.simulate import (
-    BACKORDERS,
-    LOST_SALES,
-    Edge,
-    Width,
-    on_grid,
-    period_of,
-    say_ignored,
-)
+from stream_app.cli.simulate import BACKORDERS, LOST_SALES, on_grid, say_ignored
 from stream_app.errors import ConfigError
 from stream_app.replay.catalog_file import write_catalog_file
 from stream_app.settings import load_settings
@@ -37,19 +30,6 @@ LEVELS = "0.5,0.7,0.8,0.85,0.9,0.93,0.95,0.97,0.98,0.99,0.995"
 LEARNT_SHARE = 2 / 3
 """Of the buckets: terms are chosen on these, their effect is measured on the others."""
 FIGURES = ("cost", "fill_rate", "cycle_service", "days_of_stock", "orders", "stock_out_days")
-
-
-class Numbers(click.ParamType):
-    """Numbers with commas between them."""
-
-    name = "numbers"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """Return the numbers in the order given, or fail with an example."""
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no list of numbers; for example 0.9,0.95,0.98", param, ctx)
 
 
 @click.command()
@@ -104,7 +84,8 @@ def tune(
     files = replace(files, catalog=_all_terms(files))
     _require_costs(files.catalog)
     learnt, measured = _parts(period_of(settings, bucket, start, end))
-    candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt)
+    available = available_of(inventory, files, learnt)
+    candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt, available=available)
     buckets = len(specs) * learnt.buckets + 2 * measured.buckets
     with click.progressbar(length=buckets, label="tuning", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         stage = _Stage(files, settings.plan(), candidate, bar.update)

@@ -34,7 +34,14 @@ def configure(log_format: LogFormat = "auto", level: str = "info", stream: TextI
         without_trace_of_known_errors,
     ]
     rendered: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24)]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(),
+                pad_event_to=24,
+                # another one shows the values of local variables: pages of rows, and secrets among them
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
         if is_console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -66,6 +66,7 @@ class PrometheusMeter:
         self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
         self._late = self._counter("late_supplies", "Requests noticed not to be there when they were needed.")
         self._closed = self._counter("buckets_closed", "Buckets closed, each counted once per partition.")
+        self._outliers = self._counter("outlier_buckets", "Closed buckets of keys far above what they usually sell.")
         self._published = self._counter("published_records", "Outbox entries acknowledged by Kafka.")
         self._swaps = self._counter("model_swaps", "Model versions that partitions changed over to.")
         self._swap_failures = self._counter(
@@ -122,6 +123,7 @@ class PrometheusMeter:
         self._withheld.inc(len(effects.withheld))
         self._late.inc(len(effects.overdue))
         self._closed.inc(effects.buckets_closed)
+        self._outliers.inc(sum(len(demand.outliers) for demand in effects.demand))
         self._show_progress(partition, effects)
         self._shadow.applied(partition, effects)
         if effects.accuracy:

@@ -69,6 +69,11 @@ def written(template: str, around: Surroundings, **content: Any) -> str:
     )
 
 
+def document(template: str, **content: Any) -> str:
+    """Return a file of its own, in English, as HTML."""
+    return _environment.get_template(template).render(units=units, **content)
+
+
 def welcome(address: str) -> str:
     """Return the page that a link with the token gives: it leads on at once.
 

@@ -16,6 +16,8 @@ from stream_app.wire.times import instant_at
 
 MAIN = "main"
 """Location of rows that name none."""
+BUCKET_FACTS = "bucket facts"
+"""Rows of an inventory file that are no event, as they are counted."""
 BATCH_RECORDS = 20_000
 BEFORE_ALL = -(2**63)
 _encode = msgspec.json.Encoder().encode
@@ -69,7 +71,7 @@ def sequenced(files: Mapping[Role, Path]) -> Sequenced:
         latest_at = BEFORE_ALL
         for number, row in rows_of_file(files[role], role):
             if role == "inventory" and isinstance(row, dict) and "type" not in row and "bucket_start" in row:
-                ignored["bucket facts"] = ignored.get("bucket facts", 0) + 1
+                ignored[BUCKET_FACTS] = ignored.get(BUCKET_FACTS, 0) + 1
                 continue
             record = _record(role, number, row, latest_at)
             latest_at = record.at

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from replenishment.engine.columns import InventoryBatch, LineKind
 from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, StockReceived
 from stream_app.replay.catalog_file import entries_of
 from stream_app.replay.run import Refusal
-from stream_app.replay.sequence import FileRecord, Sequenced, sequenced
+from stream_app.replay.sequence import BUCKET_FACTS, FileRecord, Sequenced, sequenced
 from stream_app.simulate.lines import read_lines, refusals_of
 from stream_app.simulate.specs import Facts, PolicySpec
 from stream_app.wire.json_wire import JsonWire
@@ -22,20 +22,24 @@ RECENT_DAYS = 28
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """All that the files say, whatever the policy: ``ignored`` counts rows that are no event of a simulation."""
+    """All that the files say, whatever the policy.
+
+    ``bucket_facts`` counts rows about the availability of buckets, which a grid must be known for; ``ignored``
+    counts rows that are no event of a simulation.
+    """
 
     lines: Lines
     catalog: Sequence[CatalogEntry]
     events: Sequence[InventoryEvent]
     refusals: Sequence[Refusal] = ()
     ignored: Counter[str] = field(default_factory=Counter)
+    bucket_facts: int = 0
 
     @property
     def keys(self) -> Sequence[bytes]:
-        """Every stock key: those of the catalog in its order, then the others, sorted."""
-        known = [entry.key for entry in self.catalog]
-        others = {*self.lines.keys, *(event.key for event in self.events)} - {b"", *known}
-        return [*known, *sorted(others)]
+        """Every stock key, sorted: where rows of a catalog stand decides nothing."""
+        known = {*self.lines.keys, *(event.key for event in self.events), *(entry.key for entry in self.catalog)}
+        return sorted(known - {b""})
 
     def world(self, spec: PolicySpec, facts: Facts) -> World:
         """Return the world in which a policy decides: every stock key has its terms."""
@@ -62,14 +66,28 @@ def given(orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = 
         ConfigError: If a file cannot be read.
     """
     lines, refusals = read_lines(orders)
-    ignored: Counter[str] = Counter()
-    events: Sequence[InventoryEvent] = ()
-    if inventory is not None:
-        files = sequenced({"inventory": inventory})
-        events, refused = _events(files)
-        refusals = [*refusals, *refused]
-        ignored.update(files.ignored)
-    return Given(lines, entries_of(catalog), events, refusals, +ignored)
+    return with_inventory(Given(lines, entries_of(catalog), (), refusals), inventory)
+
+
+def with_inventory(told: Given, inventory: Path | None) -> Given:
+    """Return what is given with the events of an inventory file in place of others; as it is without a file.
+
+    Raises:
+        ConfigError: If the file cannot be read.
+    """
+    if inventory is None:
+        return told
+    files = sequenced({"inventory": inventory})
+    events, refused = _events(files)
+    ignored = Counter(files.ignored)
+    facts = ignored.pop(BUCKET_FACTS, 0)
+    return replace(
+        told,
+        events=events,
+        refusals=[*told.refusals, *refused],
+        ignored=told.ignored + ignored,
+        bucket_facts=facts,
+    )
 
 
 def _events(files: Sequenced) -> tuple[Sequence[InventoryEvent], Sequence[Refusal]]:
@@ -77,7 +95,12 @@ def _events(files: Sequenced) -> tuple[Sequence[InventoryEvent], Sequence[Refusa
     parts = [one for batch in files.batches() if isinstance(one := wire.decode(batch), InventoryBatch)]
     refused = [(one.offset, one.code, one.reason) for part in parts for one in part.rejections]
     events = [event for part in parts for event in part.events]
-    return [*events, *_arrivals(events)], refusals_of(files, refused, "inventory")
+    return with_arrivals(events), refusals_of(files, refused, "inventory")
+
+
+def with_arrivals(events: Sequence[InventoryEvent]) -> Sequence[InventoryEvent]:
+    """Return events, and a receipt of each shipment that has none, at the time it is expected."""
+    return [*events, *_arrivals(events)]
 
 
 def _arrivals(events: Sequence[InventoryEvent]) -> list[StockReceived]:

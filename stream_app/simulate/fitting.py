@@ -14,6 +14,7 @@ from replenishment.closed_loop.world import Lines, Period
 from replenishment.engine.columns import LineKind
 from replenishment.forecaster import Forecaster
 from stream_app.errors import ConfigError
+from stream_app.simulate.availability import KnownAvailability
 from stream_app.simulate.planned import Planned
 
 
@@ -22,8 +23,14 @@ def can_fit(name: str) -> bool:
     return trainer_of(name) is not None
 
 
-def fitted(name: str, lines: Lines, period: Period, planned: Planned | None = None) -> Forecaster:
-    """Return a model fitted on what was known when the period began; same lines and plans, same forecaster.
+def fitted(
+    name: str,
+    lines: Lines,
+    period: Period,
+    planned: Planned | None = None,
+    available: KnownAvailability | None = None,
+) -> Forecaster:
+    """Return a model fitted on what was known when the period began; same lines, plans and facts, same forecaster.
 
     Raises:
         ConfigError: If what is before the period is too little to learn from.
@@ -47,6 +54,8 @@ def fitted(name: str, lines: Lines, period: Period, planned: Planned | None = No
     try:
         with on_stderr() as reporter:
             history = history_of(frame, period.width, "--orders before --from")
+            if available is not None:
+                history = available.learnt_with(history)
             plan = RunPlan(kind=name, least_steps=LEAST_STEPS)
             if planned is not None:
                 history = planned.learnt_with(history, plan.wanted_grid.horizons_buckets[-1])

@@ -70,6 +70,7 @@ class _Demand(Struct, gc=False):
     price_mean: Sequence[float | None]
     available_fraction: Sequence[float | None]
     scored: _Scored | UnsetType = UNSET
+    outliers: Sequence[int] | UnsetType = UNSET
 
 
 def restock_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
@@ -124,6 +125,7 @@ def demand_record(partition: int, demand: DemandClosed, source: str) -> Outgoing
             price_mean=_nullable(demand.price_mean.tolist()),
             available_fraction=_nullable(demand.available_ratio.tolist()),
             scored=UNSET if demand.scored is None else _scored(demand.scored),
+            outliers=demand.outliers or UNSET,
         )
     )
     event_id = str(uuid5(DEMAND_IDS, value.decode()))

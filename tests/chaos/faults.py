@@ -80,6 +80,7 @@ def redis_busy(scene: Scene) -> None:
     """The server answers nobody for a while."""
     with scene.product.redis() as client:
         client.execute_command("CLIENT", "PAUSE", scene.rng.randrange(1_000, 12_000), "ALL")
+        client.ping()
 
 
 def redis_full(scene: Scene) -> None:

@@ -1,11 +1,13 @@
 """Workers as separate processes on the embedded servers, and a plain producer beside them."""
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 PATIENCE_SECONDS = 90.0
+REDIS_PATIENCE_SECONDS = 30.0
 RESTOCK = (sys.executable, "-m", "stream_app.cli.main")
 MODEL_STORE = (sys.executable, "-m", "model_store.cli.main")
 
@@ -99,8 +102,8 @@ class Cluster:
         return sum(summary["applied"].get(self.topic(role), {}).values())
 
     def redis(self) -> "redis.Redis":
-        """Return a client of its Redis."""
-        return redis.Redis.from_url(self.environment["RESTOCK_REDIS_URL"])
+        """Return a client of its Redis, more patient than a fault is long."""
+        return redis.Redis.from_url(self.environment["RESTOCK_REDIS_URL"], socket_timeout=REDIS_PATIENCE_SECONDS)
 
     def is_outbox_empty(self) -> bool:
         """Whether all that left the state is published."""
@@ -164,3 +167,11 @@ def cluster(folder: Path, bootstrap: str, redis_url: str, name: str, **settings:
         yield made
     finally:
         made.stop()
+        forget_plain_clients()
+
+
+def forget_plain_clients() -> None:
+    """Collect clients whose broker went away now: the sockets they left open are nobody else's warning later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

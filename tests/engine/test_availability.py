@@ -61,7 +61,7 @@ class Story:
     def available(self) -> list[float]:
         """Return the shares that were said of closed buckets, in order."""
         self.pass_until(24 * 30)
-        return [said[-2][0] for said in self.ledger.said if isinstance(said, tuple) and said[0] == "closed"]
+        return [said[10][0] for said in self.ledger.said if isinstance(said, tuple) and said[0] == "closed"]
 
 
 def test_a_bucket_after_the_shelf_is_empty_is_not_available() -> None:
@@ -117,7 +117,7 @@ def test_a_correction_keeps_what_was_said_of_the_buckets_stock() -> None:
     story.pass_until(50)
     story.sell(2, 7)
     corrections: list[Any] = [one for one in story.ledger.said if isinstance(one, tuple) and one[0] == "correction"]
-    assert [(one[7], one[-2]) for one in corrections] == [([8], [0.5])]
+    assert [(one[7], one[10]) for one in corrections] == [([8], [0.5])]
 
 
 def test_a_rebuilt_version_sees_the_same_availability_as_one_that_stepped() -> None:

@@ -139,9 +139,9 @@ def test_demand_records_tell_of_the_forecasts_over_protection_intervals() -> Non
     scored = [(demand_of[6][place], lead, units, (demand_of[1] - T0) // DAY)
               for demand_of in closed
               for place, lead, units in zip(
-                  demand_of[-1].places.tolist(),
-                  demand_of[-1].lead_buckets.tolist(),
-                  demand_of[-1].actual_units.tolist(),
+                  demand_of[11].places.tolist(),
+                  demand_of[11].lead_buckets.tolist(),
+                  demand_of[11].actual_units.tolist(),
                   strict=True,
               )]  # fmt: skip
     assert len(scored) > 20

@@ -23,6 +23,11 @@ FLAGS = (
     "--disable-component-update",
     "--remote-debugging-port=0",
 )
+LEFT = ("Inspected target navigated or closed", "Cannot find context with specified id")
+
+
+class PageLeft(Exception):
+    """The page went away while it was asked: another one is coming."""
 
 
 class Tab:
@@ -41,6 +46,8 @@ class Tab:
             told = await self._socket.receive_json(timeout=START_SECONDS)
             self._note(told)
             if told.get("id") == self._number:
+                if told.get("error", {}).get("message") in LEFT:
+                    raise PageLeft(told)
                 assert "error" not in told, told
                 answer: dict[str, Any] = told["result"]
                 return answer
@@ -57,10 +64,16 @@ class Tab:
         return told["result"].get("value")
 
     async def until(self, condition: str) -> None:
-        """Wait until an expression is true."""
+        """Wait until an expression is true, on the page that comes too when this one is being left."""
         async with asyncio.timeout(START_SECONDS):
-            while not await self.run(condition):
+            while not await self._holds(condition):
                 await asyncio.sleep(0.05)
+
+    async def _holds(self, condition: str) -> bool:
+        try:
+            return bool(await self.run(condition))
+        except PageLeft:
+            return False
 
     async def look(self, *, width: int, height: int = 900, dark: bool = False, is_phone: bool = False) -> None:
         """Set how large the window is and which colours are preferred."""

@@ -78,7 +78,7 @@ def told(shop: PromotedShop, folder: Path) -> Forecasts:
 
 
 def ran(files: Given, candidate: Candidate) -> list[Run]:
-    return played(files, PERIOD, Plan(), [parsed("RS")], candidate)
+    return list(played(files, PERIOD, Plan(), [parsed("RS")], candidate))
 
 
 def test_a_closing_forecasts_what_an_evaluation_does_at_that_origin(tmp_path: Path) -> None:

@@ -87,15 +87,6 @@ def test_code_that_only_looks_so_is_kept(sku: str) -> None:
     assert found(lines({"sku": sku})) == {}
 
 
-def test_outlier_is_flagged_and_kept_and_slow_movers_have_none() -> None:
-    usual = [{"quantity": 4 + place % 3, "event_time": NOON + place} for place in range(30)]
-    frame = lines(*usual, {"quantity": 9_000})
-    assert found(frame) == {"outlier": 1}
-    assert clean(frame).lines.equals(frame)
-    assert found(lines(*usual, {"quantity": 14})) == {}
-    assert found(lines(*usual[:10], {"quantity": 9_000})) == {}
-
-
 def test_real_shop_is_netted_as_the_protocol_counted_it() -> None:
     # The published protocol: 777 lines, 188,912 units, among them two blunders of 80,995 and 74,215.
     invoices = pl.read_parquet(ROOT / "stream_app" / "demo" / "online_retail.parquet")
