@@ -116,7 +116,8 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     from the last 28 days instead of the forecast. Costs are 0-10⁹ in one
     currency, None = not known. A request of more than ``approval_above_units``
     or ``approval_above_value``, or that makes the value of the requests of
-    ``budget_days`` (1-365) exceed ``budget_value``, waits for approval.
+    ``budget_days`` (1-365) exceed ``budget_value``, waits for approval. Within
+    ``cool_down_buckets`` (0-365) of a request no smaller one follows.
     """
 
     key: bytes
@@ -141,6 +142,7 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     approval_above_value: float | None = None
     budget_value: float | None = None
     budget_days: float = 30.0
+    cool_down_buckets: int = 0
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):

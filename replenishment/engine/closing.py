@@ -75,6 +75,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
             turn.incoming.append(rows[ready])
     state.hot["slot"][rows] = 0
     state.hot["is_held"][rows] = 0
+    state.hot["is_cooling"][rows] = 0
     if state.progress.is_deciding:
         assume_stock(state, rows)
     turn.hot.append(rows)
@@ -234,7 +235,7 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     for restock_id, request in state.requests.items():
         if request.settled_at != NEVER:
             is_old = request.settled_at <= forgotten_at and not request.parts.in_transit
-            if is_old and not _is_in_budget(state, request):
+            if is_old and not _still_counts(state, request):
                 forgotten.append(restock_id)
             continue
         expired += request.expires_at <= clock and request.parts.status == RequestStatus.PENDING
@@ -248,9 +249,11 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     state.expired_requests, state.overdue_requests = expired, len(overdue)
 
 
-def _is_in_budget(state: PartitionState, request: OpenRequest) -> bool:
-    """Return whether a request still counts in the budget of its key."""
+def _still_counts(state: PartitionState, request: OpenRequest) -> bool:
+    """Return whether a request still counts in the budget or the cool-down of its key."""
     terms = state.terms[request.row]
+    if state.first_open_bucket - request.asked_bucket < terms["cool_down_buckets"]:
+        return True
     since = state.progress.clock - round(float(terms["budget_days"]) * 86_400_000)
     return bool(terms["budget_value"] >= 0 and request.asked_at > since)
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from replenishment.engine.evidence import KeyFacts, evidence_of, position_of
-from replenishment.engine.requests import move, open_request, spent_value
+from replenishment.engine.requests import latest_made, move, open_request, spent_value
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
@@ -49,10 +49,39 @@ def decide(
         return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
     if quantity.units == 0:
         return None
+    if facts.cool_down_buckets:
+        reason = _cooling(state, row, facts.cool_down_buckets, quantity.units, moment)
+        if reason:
+            return _withheld_once(state, row, quantity.raw_units, reason, moment, turn)
     evidence = evidence_of(state, facts, limits, position, quantity, rung, moment.cause)
     if facts.needs_approvals:
         evidence = _with_reasons(state, row, facts, quantity.units, evidence, moment)
     return _request(state, row, facts, quantity.units, evidence, moment, turn)
+
+
+def _cooling(state: PartitionState, row: int, cool_down_buckets: int, units: int, moment: Moment) -> str:
+    """Return why a request would follow the one before too soon, empty if it does not or asks for as much."""
+    before = latest_made(state, row)
+    if before is None or units >= before.asked_units:
+        return ""
+    age = moment.open_bucket - before.asked_bucket
+    if age >= cool_down_buckets:
+        return ""
+    return (
+        f"cool-down of {cool_down_buckets} buckets: {units:,} units are due {age} buckets after"
+        f" {before.asked_units:,} were requested"
+    )
+
+
+def _withheld_once(
+    state: PartitionState, row: int, raw_units: int, reason: str, moment: Moment, turn: Turn
+) -> OrderWithheld | None:
+    """Return why nothing is requested the first time since the last closing, later None: lines repeat it."""
+    if state.hot["is_cooling"][row]:
+        return None
+    state.hot["is_cooling"][row] = 1
+    turn.touch(row)
+    return OrderWithheld(state.keys.keys[row], moment.decided_at, raw_units, reason)
 
 
 def _with_reasons(
@@ -87,6 +116,7 @@ def _request(
         slot=slot,
         supplier=facts.supplier,
         asked_at=moment.decided_at,
+        asked_units=units,
         asked_value=facts.approval.value_of(units) or 0.0,
     )
     open_request(state, restock_id, request, turn)

@@ -54,6 +54,7 @@ _TERMS = (
     "approval_above_value",
     "budget_value",
     "budget_days",
+    "cool_down_buckets",
 )
 
 
@@ -91,6 +92,7 @@ class KeyFacts(NamedTuple):
     approval_above_value: float
     budget_value: float
     budget_days: float
+    cool_down_buckets: int
     age_buckets: int
     expected_units: float
     quantile_units: float

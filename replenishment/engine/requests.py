@@ -29,6 +29,12 @@ def newest_unanswered(state: PartitionState, row: int) -> tuple[str, OpenRequest
     return None
 
 
+def latest_made(state: PartitionState, row: int) -> OpenRequest | None:
+    """Return the youngest request of ours for a key that was neither refused nor taken back, None if there is none."""
+    made = (state.requests[one] for one in reversed(state.asked.get(row, [])))
+    return next((one for one in made if one.parts.status not in REFUSED), None)
+
+
 def spent_value(state: PartitionState, row: int, since: int) -> float:
     """Return the value of the requests of a key made after a time, but for those refused or taken back."""
     asked = [state.requests[one] for one in state.asked.get(row, ())]

@@ -83,6 +83,7 @@ def hot_table(plan: Plan) -> Table:
                 ("slot", "<u4"),  # requests since the last closing
                 ("stock", "u1"),  # StockKnowledge
                 ("is_held", "u1"),  # refused: nothing more before the next closing
+                ("is_cooling", "u1"),  # it was said since the last closing that the cool-down withholds a request
             ]
         ),
     )
@@ -188,6 +189,7 @@ def terms_table() -> Table:
                 ("approval_above_value", "<f8"),
                 ("budget_value", "<f8"),
                 ("budget_days", "<f8"),
+                ("cool_down_buckets", "<i4"),
                 ("supplier", "S64"),
                 ("category", "S64"),
                 ("is_active", "u1"),
@@ -222,6 +224,7 @@ def restocks_table() -> Table:
                 ("revision", "<u4"),
                 ("supplier", "S64"),  # who was asked
                 ("asked_at", "<i8"),
+                ("asked_units", "<i8"),
                 ("asked_value", "<f8"),  # 0 = not known
                 ("approval", "u1"),  # Approval
             ]
@@ -267,6 +270,7 @@ def terms_row(entry: CatalogEntry) -> Records:
             entry.unit_cost or 0.0,
             *(-1 if limit is None else limit for limit in _approval_limits(entry)),
             entry.budget_days,
+            entry.cool_down_buckets,
             entry.supplier.encode(),
             entry.category.encode(),
             entry.active,

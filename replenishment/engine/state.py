@@ -94,7 +94,7 @@ class OpenRequest:
     was said to be late. ``asked_bucket`` was the oldest open bucket when it
     was made, ``slot`` its number among those of the key in it; ``revision``
     is the last one that was said, ``supplier`` who was asked. It was made at
-    clock ``asked_at`` and cost ``asked_value`` (0 = not known).
+    clock ``asked_at`` for ``asked_units``, which cost ``asked_value`` (0 = not known).
     """
 
     row: int
@@ -110,6 +110,7 @@ class OpenRequest:
     revision: int = 1
     supplier: bytes = b""
     asked_at: int = NEVER
+    asked_units: int = 0
     asked_value: float = 0.0
     approval: Approval = Approval.NOT_NEEDED
 

@@ -166,7 +166,7 @@ def _request_row(request: OpenRequest) -> tuple[Any, ...]:
     units = (parts.pending, parts.on_order, parts.in_transit, parts.received, parts.withdrawn)
     promise = (request.needed_by, request.late_unit_buckets, request.lead_time_buckets, request.is_overdue)
     asked = (request.asked_bucket, request.slot, request.revision, request.supplier)
-    ruled = (request.asked_at, request.asked_value, request.approval)
+    ruled = (request.asked_at, request.asked_units, request.asked_value, request.approval)
     return (request.row, parts.status, *units, request.expires_at, request.settled_at, *promise, *asked, *ruled)
 
 

@@ -28,6 +28,7 @@ class Why(StrEnum):
     HELD = "held"
     ENOUGH = "enough"
     NOT_FEASIBLE = "not_feasible"
+    COOLING_DOWN = "cooling_down"
     NOT_REVIEWED_YET = "not_reviewed_yet"
     DUE = "due"
 
@@ -108,6 +109,11 @@ def _of_its_position(known: Known) -> tuple[Why, str] | None:
     reason = _infeasible(known, position)
     if reason is not None:
         return Why.NOT_FEASIBLE, f"An order is due, and its limits forbid it: {reason}. Correct the catalog."
+    if known.rows.hot["is_cooling"]:
+        return Why.COOLING_DOWN, (
+            f"An order is due, and the cool-down of {int(known.rows.terms['cool_down_buckets'])} buckets withholds it:"
+            " it would follow a larger request too soon."
+        )
     if derived["review_period_days"] > 0:
         return Why.NOT_REVIEWED_YET, (
             f"An order is due, and is made at the next review: every {derived['review_period_days']:g} days, next at "

@@ -41,6 +41,7 @@ NUMBERS = frozenset(
         "approval_above_value",
         "budget_value",
         "budget_days",
+        "cool_down_buckets",
         "shelf_life_days",
         "available_fraction",
     }

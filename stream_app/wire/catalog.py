@@ -101,6 +101,7 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
         approval_above_value=cost("approval_above_value"),
         budget_value=cost("budget_value"),
         budget_days=number("budget_days", defaults.budget_days, 1, 365),
+        cool_down_buckets=given("cool_down_buckets", 0, lambda: fields.integer("cool_down_buckets", 0, 365)),
     )
 
 
