@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from model_store.artifact import Draft
+from model_store.lead_times import LeadTimePriors
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, ModelSpec, default_grid
 from model_store.training.checkpoint import Checkpoints
 from model_store.training.dataset import MOST_INPUT_BYTES
@@ -63,6 +64,7 @@ class RunPlan:
         most_bytes: What inputs of a net may take; of more keys a sample is drawn.
         checkpoints: Where fits are kept from time to time; None: nowhere.
         machines: Who fits together; None: this machine alone.
+        lead_times: What suppliers take, which the version carries; None: nothing is known of it.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -81,6 +83,7 @@ class RunPlan:
     most_bytes: int = MOST_INPUT_BYTES
     checkpoints: Checkpoints | None = None
     machines: "Machines | None" = None
+    lead_times: LeadTimePriors | None = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:

@@ -22,6 +22,7 @@ from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionSt
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
+from replenishment.lead_time import KnowsSuppliers
 from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
     Policy,
@@ -169,7 +170,8 @@ def set_levels(
 ) -> None:
     """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
-    intervals = intervals_of(terms, state.deliveries[rows], state.plan)
+    delays = forecaster.delays(terms["supplier"]) if isinstance(forecaster, KnowsSuppliers) else None
+    intervals = intervals_of(terms, state.deliveries[rows], state.plan, delays)
     targets = _targets(terms, state.plan)
     recent = recent_of(state, rows)
     demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)

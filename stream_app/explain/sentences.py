@@ -134,10 +134,15 @@ def _level(evidence: Mapping[str, Any]) -> str:
 def _lead_time(evidence: Mapping[str, Any]) -> str:
     """Say the catalog's lead time, and what deliveries made of it if they disagree; older requests know none."""
     days, observed = f"{evidence['lead_time_days']:g} days", evidence.get("deliveries_observed", 0)
-    if not observed or not evidence["lead_time_deviation_buckets"]:
+    is_promise = (
+        evidence.get("lead_time_mean_buckets") == evidence["lead_time_days"] * 86_400 / evidence["bucket_seconds"]
+    )
+    if not evidence.get("lead_time_deviation_buckets") or (not observed and is_promise):
         return days
     per_day = evidence["bucket_seconds"] / 86_400
     mean, deviation = evidence["lead_time_mean_buckets"] * per_day, evidence["lead_time_deviation_buckets"] * per_day
+    if not observed:
+        return f"{days} by the catalog, {mean:.1f} ± {deviation:.1f} days as suppliers deliver"
     took = "1 delivery" if observed == 1 else f"{observed:,} deliveries"
     return f"{days} by the catalog, {mean:.1f} ± {deviation:.1f} days after {took}"
 
