@@ -10,8 +10,7 @@ import pytest
 
 from tests.e2e.checker import read_topic, shown, unique_requests
 from tests.e2e.cluster import RESTOCK, Cluster, cluster, eventually
-from tests.e2e.shop import LIVE, PARTITIONS, SKUS, keyed
-from tests.e2e.test_own_servers import begin_selling
+from tests.e2e.shop import LIVE, PARTITIONS, SKUS, counted, history, keyed, time_passed
 
 LARGE, LARGE_TOO, SMALL = "SKU-089", "SKU-088", "SKU-087"
 
@@ -27,9 +26,11 @@ def product(tmp_path: Path, kafka_bootstrap: str, redis_url: str, unique_name: s
         made.run("catalog", "import", str(terms))
         made.start_worker()
         made.wait_for_line("ready")
-        sent = begin_selling(made)
+        sent = made.produce("orders", history(2_000))
+        sent += made.produce("orders", time_passed(LIVE))
         wait_for(made, "orders", sent)
-        wait_for(made, "inventory", len(SKUS))
+        # deciding has begun: each count is reviewed
+        wait_for(made, "inventory", made.produce("inventory", counted(LIVE, on_hand=5)))
         yield made
 
 
