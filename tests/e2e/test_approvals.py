@@ -60,6 +60,7 @@ def refused(product: Cluster, *arguments: str) -> str:
     return done.stderr.decode()
 
 
+@pytest.mark.timeout(300)
 def test_what_waits_is_listed_released_and_declined_once(product: Cluster) -> None:
     waiting = [json.loads(line) for line in product.run("queue", "--json").splitlines()]
     by_sku = {one["sku"]: one for one in waiting}
@@ -94,6 +95,7 @@ def test_what_waits_is_listed_released_and_declined_once(product: Cluster) -> No
     assert "there is no request nobody's" in answer
 
 
+@pytest.mark.timeout(300)
 def test_a_cancellation_takes_back_what_nobody_answered(product: Cluster) -> None:
     asked = requested(product)[SMALL]
     placed_at = round(LIVE * 1000) + 1
