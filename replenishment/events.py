@@ -104,6 +104,33 @@ InventoryEvent: TypeAlias = (
 )
 
 
+class SignalPlanned(msgspec.Struct, frozen=True, gc=False):
+    """Something beside demand is planned, or was measured, from ``starts_at`` until before ``ends_at``.
+
+    ``occurred_at`` is when it was said, None = nobody told; ``values`` are by
+    channel, each once, by name: ``promotion`` is a strength from 0 to 1,
+    ``price`` above 0, any other a number of the user's own.
+    """
+
+    key: bytes
+    signal_id: str
+    occurred_at: int | None
+    starts_at: int
+    ends_at: int
+    values: tuple[tuple[str, float], ...]
+
+
+class SignalWithdrawn(msgspec.Struct, frozen=True, gc=False):
+    """What was planned under a ``signal_id`` will not be."""
+
+    key: bytes
+    signal_id: str
+    occurred_at: int | None
+
+
+SignalEvent: TypeAlias = SignalPlanned | SignalWithdrawn
+
+
 class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     """Terms of one stock key; the defaults hold where the catalog says nothing.
 
@@ -162,9 +189,10 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``cold_start`` says that the key had closed fewer than 14 buckets.
     ``positions`` are the next offsets of each input topic at the decision.
     ``used_level`` is the level after online calibration, None where it is the
-    ``service_level``. ``approval_reasons`` say why a person must release the
-    request, ``value`` is what it costs; both None where there are no such
-    limits.
+    ``service_level``. ``planned_units`` are the part of ``expected_units`` that
+    is due to plans (below 0 = they lower demand), None where nothing is planned.
+    ``approval_reasons`` say why a person must release the request, ``value`` is
+    what it costs; both None where there are no such limits.
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
@@ -204,6 +232,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     used_level: float | None = None
     value: float | None = None
     approval_reasons: tuple[str, ...] | None = None
+    planned_units: float | None = None
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
@@ -213,6 +242,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     back, and ``withdrawn`` says why; if that is ``needless``, the position
     parts in its evidence are those without it. While ``requires_approval`` is
     True nobody must act on it; False says that ``ruled_by`` released it.
+    ``unit_cost`` is the catalog's, for whoever orders jointly; None = not known.
     """
 
     restock_id: str
@@ -228,6 +258,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     withdrawn: Literal["needless", "declined"] | None = None
     requires_approval: bool | None = None
     ruled_by: str | None = None
+    unit_cost: float | None = None
 
 
 class OrderWithheld(msgspec.Struct, frozen=True, gc=False):

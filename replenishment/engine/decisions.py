@@ -133,6 +133,7 @@ def _request(
         model_version=state.champion.version,
         evidence=evidence,
         requires_approval=True if evidence.approval_reasons else None,
+        unit_cost=facts.unit_cost or None,
     )
     if restock.requires_approval:
         request.approval = Approval.WAITING

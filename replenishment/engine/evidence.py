@@ -40,6 +40,7 @@ _DERIVED = (
     "stepped_bucket",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
+    "planned_units",
 )
 _Number = TypeVar("_Number", int, float)
 YOUNG_BUCKETS = 14
@@ -83,6 +84,7 @@ class KeyFacts(NamedTuple):
     stepped_bucket: int
     textbook_reorder_units: float
     textbook_order_up_to_units: float
+    planned_units: float
     minimum_units: int
     pack_units: int
     maximum_units: int
@@ -234,4 +236,5 @@ def evidence_of(
         model_rung=rung,
         positions=dict(sorted(positions.items())),
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
+        planned_units=round(facts.planned_units, 3) or None,
     )
