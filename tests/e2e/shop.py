@@ -70,16 +70,6 @@ def mixed_order(rng: random.Random, number: int, at: float) -> Record:
     return keyed(f"main|{sku}".encode(), line)
 
 
-def changed_mind(number: int, at: float) -> Iterator[Record]:
-    """Yield a big order and, an hour later, its cancellation: what was requested in between is needless then."""
-    sku = SKUS[number % len(SKUS)]
-    line = {"order_id": f"b{number}", "line": 1, "location": "main", "sku": sku, "quantity": 500}
-    placed_at = round(at * 1000)
-    yield keyed(f"main|{sku}".encode(), {**line, "event_time": placed_at})
-    back = {"type": "order_cancelled", "placed_at": placed_at, "event_time": placed_at + 3_600_000}
-    yield keyed(f"main|{sku}".encode(), {**line, **back})
-
-
 def answers(requests: Mapping[str, Mapping[str, Any]], done: set[str]) -> Iterator[Record]:
     """Yield acceptance and receipt of every request that is not in ``done``, and put it there."""
     for restock_id in sorted(requests.keys() - done):
