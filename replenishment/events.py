@@ -87,7 +87,13 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     ``category`` at most 64 bytes. ``order_quantity_units`` is the lot Q of
     (s,nQ), None = another policy; ``levels_from`` ``textbook`` takes levels
     from the last 28 days instead of the forecast. Costs are 0-10⁹ in one
-    currency, None = not known.
+    currency, None = not known. ``order_days`` is the set of weekdays on which
+    the supplier takes orders, 0 = any time; ``rounding`` how packs become
+    whole; ``shelf_life_days`` 0-3,650 from receipt on, None = nothing
+    perishes. With ``unmet_demand`` ``lost_sales`` levels count on losing what
+    stock cannot serve before delivery. ``expected_daily_units`` 0-10⁶ stands
+    in for demand until the key has sold for 14 buckets; ``successor_of`` is
+    the SKU, of the same location, that it replaces.
     """
 
     key: bytes
@@ -108,6 +114,12 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     shortage_cost_per_unit: float | None = None
     ordering_cost: float | None = None
     unit_cost: float | None = None
+    order_days: int = 0
+    rounding: Literal["up", "nearest", "down_to_max"] = "up"
+    shelf_life_days: float | None = None
+    unmet_demand: Literal["backorders", "lost_sales"] = "backorders"
+    expected_daily_units: float | None = None
+    successor_of: str = ""
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -127,7 +139,10 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``cold_start`` says that the key had closed fewer than 14 buckets.
     ``positions`` are the next offsets of each input topic at the decision.
     ``used_level`` is the level after online calibration, None where it is the
-    ``service_level``.
+    ``service_level``. ``units_after`` is what each limit left of ``raw_units``,
+    packs by the ``rounding`` rule; ``shelf_life_units`` is what was expected to
+    sell until this request perishes. A field of a term that the key does not
+    have is None.
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
@@ -165,6 +180,11 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     model_rung: str
     positions: Mapping[str, int]
     used_level: float | None = None
+    rounding: Literal["up", "nearest", "down_to_max"] = "up"
+    units_after: Mapping[str, int] = {}
+    order_days: str | None = None
+    shelf_life_days: float | None = None
+    shelf_life_units: int | None = None
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):

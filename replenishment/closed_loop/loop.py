@@ -5,7 +5,7 @@ before orders. A control record closes each bucket exactly at its end.
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +13,7 @@ from itertools import count
 import numpy as np
 
 from replenishment.closed_loop.ledger import KeyOutcome, Ledger, outcome
+from replenishment.closed_loop.shelf import Shelf
 from replenishment.closed_loop.world import Period, World, time_passed
 from replenishment.engine.advance import advance
 from replenishment.engine.catalog import take_entry
@@ -72,6 +73,7 @@ class ClosedLoop:
             self.state = deepcopy(history)
         keys = {*world.lines.keys, *(entry.key for entry in world.catalog), *(event.key for event in world.events)}
         self._ledger = Ledger(len(keys - {b""}), lost_sales=plan.lost_sales)
+        self._shelf = Shelf(world.catalog)
         self._sequence = count()
         self._due: list[tuple[int, int, InventoryEvent]] = [
             (event.occurred_at, next(self._sequence), event) for event in world.events
@@ -97,6 +99,7 @@ class ClosedLoop:
         for bucket in range(self._period.buckets):
             end = self._period.end_of(bucket)
             self._play_until(end)
+            self._take_off_shelf(bucket)
             self._ledger.end_demand(self.state)
             if bucket == self._period.buckets - 1:
                 # what arrives now serves nobody any more
@@ -162,12 +165,25 @@ class ClosedLoop:
             events.append(heapq.heappop(self._due)[2])
         if not events:
             return
-        received = {one.key for one in events if isinstance(one, StockReceived)}
+        receipts = [one for one in events if isinstance(one, StockReceived)]
+        self._apply_events(events)
+        for one in receipts:
+            self._shelf.receive(one)
+        if self._is_accounting and receipts:
+            self._ledger.receive(self.state.rows_of(sorted({one.key for one in receipts})))
+
+    def _take_off_shelf(self, bucket: int) -> None:
+        """Waste what perishes with the end of a bucket: the review that follows finds it gone."""
+        end = self._period.end_of(bucket)
+        expired = self._shelf.expired(self.state, end - self._period.width.seconds * 1000, end)
+        if expired:
+            self._ledger.waste(self.state, expired)
+            self._apply_events(expired)
+
+    def _apply_events(self, events: Sequence[InventoryEvent]) -> None:
         start = self._position("inventory")
         span = Span("inventory", start, start + len(events))
         self._apply(InventoryBatch(span, (), range(span.start, span.end), events))
-        if self._is_accounting and received:
-            self._ledger.receive(self.state.rows_of(sorted(received)))
 
     def _apply(self, entry: Entry) -> None:
         if self._watch is not None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
+from replenishment.arrays import Bools, Float32s, Float64s, Int64s, Records, UInt8s
 from replenishment.engine.availability import ratio_of, short_steps, steps_of
-from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
+from replenishment.engine.intervals import Intervals, interval_demand, intervals_of, shelf_life_units
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
@@ -21,6 +21,8 @@ from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionSt
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
+from replenishment.lead_time import buckets_of_days
+from replenishment.order_days import ANY_DAY
 from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
     Policy,
@@ -31,6 +33,7 @@ from replenishment.policy import (
     levels_of,
     textbook_reorder_units,
 )
+from replenishment.quantiles import QuantileGrid
 from replenishment.stock import RequestStatus, StockKnowledge
 
 
@@ -167,8 +170,8 @@ def set_levels(
 ) -> None:
     """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
-    intervals = intervals_of(terms, state.deliveries[rows], state.plan)
-    targets = _targets(terms, state.plan)
+    intervals = intervals_of(terms, state.deliveries[rows], state.window["closed_bucket"][rows], state.plan)
+    targets = _targets(terms, intervals, state.plan)
     recent = recent_of(state, rows)
     demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)
     demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
@@ -177,7 +180,7 @@ def set_levels(
     for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
         derived[name][rows] = getattr(both, name)
     derived["curve"][rows] = demand.protection.units
-    _set_textbook(derived, rows, recent, intervals, targets, terms["review_period_days"] > 0)
+    _set_textbook(derived, rows, recent, intervals, targets, _is_periodic(terms))
     derived["lead_time_mean_buckets"][rows] = intervals.lead_times.mean()
     derived["lead_time_deviation_buckets"][rows] = intervals.lead_times.deviation()
     derived["deliveries_observed"][rows] = intervals.deliveries
@@ -187,8 +190,33 @@ def set_levels(
     derived["used_level"][rows] = used
     derived["policy"][rows] = targets.policy
     derived["service_kind"][rows] = targets.kind
-    for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units"):
+    for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units", "order_days"):
         derived[name][rows] = terms[name]
+    _set_shelf_life(derived, rows, terms, forecaster.grid, forecast.quantiles, intervals, state.plan)
+
+
+def _is_periodic(terms: Records) -> Bools:
+    """Return which terms (B,) leave orders to reviews at the closings of some buckets."""
+    return np.asarray((terms["review_period_days"] > 0) | (terms["order_days"] != ANY_DAY))
+
+
+def _set_shelf_life(
+    derived: Records,
+    rows: Int64s,
+    terms: Records,
+    grid: QuantileGrid,
+    quantiles: Float32s,
+    intervals: Intervals,
+    plan: Plan,
+) -> None:
+    """Keep what is expected to sell before it perishes; keys whose goods keep cost nothing."""
+    derived["shelf_life_days"][rows] = terms["shelf_life_days"]
+    some = np.flatnonzero(terms["shelf_life_days"] > 0)
+    if len(some):
+        buckets = buckets_of_days(terms["shelf_life_days"][some], plan.width)
+        sells = shelf_life_units(grid, quantiles[some], intervals.take(some), buckets)
+        # rounded before whole units are made of it: a last bit must not cost one
+        derived["shelf_life_units"][rows[some]] = np.floor(np.round(sells, 3))
 
 
 def _set_textbook(
@@ -202,11 +230,13 @@ def _set_textbook(
     derived["textbook_order_up_to_units"][rows] = np.round(upto, 3)
 
 
-def _targets(terms: Records, plan: Plan) -> Targets:
-    """Return what terms (B,) aim at; a newsvendor that is reviewed continuously holds stock for one bucket."""
-    is_periodic, is_lot = terms["review_period_days"] > 0, terms["order_quantity_units"] > 0
-    policy = np.where(is_lot, Policy.S_NQ, np.where(is_periodic, Policy.R_S, Policy.S_S))
-    review_days = np.where(is_periodic, terms["review_period_days"], plan.width.seconds / 86_400)
+def _targets(terms: Records, intervals: Intervals, plan: Plan) -> Targets:
+    """Return what terms (B,) aim at; a newsvendor holds stock to the next order, which is a bucket at least."""
+    is_lot = terms["order_quantity_units"] > 0
+    policy = np.where(is_lot, Policy.S_NQ, np.where(_is_periodic(terms), Policy.R_S, Policy.S_S))
+    bucket_days = plan.width.seconds / 86_400
+    review_days = np.where(terms["review_period_days"] > 0, terms["review_period_days"], bucket_days)
+    review_days = np.where(terms["order_days"] != ANY_DAY, intervals.after_lead * bucket_days, review_days)
     ratio = critical_ratio(terms["shortage_cost_per_unit"], terms["holding_cost_per_unit_day"], review_days)
     return Targets(
         policy=np.where(terms["is_textbook"] > 0, Policy.MIN_MAX, policy).astype(np.uint8),

@@ -9,10 +9,12 @@ import numpy as np
 from replenishment.arrays import Int64s
 from replenishment.engine.state import PartitionState
 from replenishment.events import Evidence
+from replenishment.order_days import named_days
 from replenishment.policy import (
     OrderLimits,
     OrderQuantity,
     Policy,
+    Rounding,
     ServiceKind,
     lot_quantity,
     order_quantity,
@@ -37,12 +39,15 @@ _DERIVED = (
     "lead_time_deviation_buckets",
     "deliveries_observed",
     "stepped_bucket",
+    "order_days",
+    "shelf_life_days",
+    "shelf_life_units",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
 )
 YOUNG_BUCKETS = 14
 """A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
-_TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
+_TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier", "rounding")
 
 
 class KeyFacts(NamedTuple):
@@ -68,20 +73,30 @@ class KeyFacts(NamedTuple):
     lead_time_deviation_buckets: float
     deliveries_observed: int
     stepped_bucket: int
+    order_days: int
+    shelf_life_days: float
+    shelf_life_units: int
     textbook_reorder_units: float
     textbook_order_up_to_units: float
     minimum_units: int
     pack_units: int
     maximum_units: int
     supplier: bytes
+    rounding: int
     age_buckets: int
     expected_units: float
     quantile_units: float
 
     @property
     def limits(self) -> OrderLimits:
-        """What the supplier allows."""
-        return OrderLimits(self.minimum_units or None, self.pack_units or 1, self.maximum_units or None)
+        """What the supplier allows, and what sells before it perishes."""
+        return OrderLimits(
+            self.minimum_units or None,
+            self.pack_units or 1,
+            self.maximum_units or None,
+            Rounding(self.rounding),
+            self.shelf_life_units if self.shelf_life_days else None,
+        )
 
     def quantity(self, position: int, limits: OrderLimits, max_request_ratio: float) -> OrderQuantity:
         """Return what to order at a position at or below s."""
@@ -195,4 +210,9 @@ def evidence_of(
         model_rung=rung,
         positions=positions,
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
+        rounding=limits.rounding.label,
+        units_after={step.limit: step.units for step in quantity.steps},
+        order_days=named_days(facts.order_days) or None,
+        shelf_life_days=facts.shelf_life_days or None,
+        shelf_life_units=limits.shelf_life_units,
     )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replenishment.arrays import Float32s, Int64s, Records
+from replenishment.arrays import Float32s, Float64s, Int64s, Records
 from replenishment.engine.plan import Plan
 from replenishment.lead_time import LeadTimes, buckets_of_days, protection_buckets
+from replenishment.order_days import ANY_DAY, buckets_to_cover
 from replenishment.policy import IntervalDemand, Targets, needs_lead
 from replenishment.quantiles import ProtectionDemand, QuantileGrid, mixed, over
 
@@ -18,7 +19,8 @@ class Intervals:
     Attributes:
         lead_times: From order to arrival.
         deliveries: How many deliveries they rest on, (B,).
-        after_lead: Buckets that a decision must cover after the lead time: the review period, at least one.
+        after_lead: Buckets that a decision must cover after the lead time: those to the next order day, or the
+            review period, at least one.
         cover: Buckets of demand that an order brings.
         protection: Mean lead time, rounded up, and what must be covered after it.
     """
@@ -29,9 +31,14 @@ class Intervals:
     cover: Int64s
     protection: Int64s
 
+    def take(self, rows: Int64s) -> "Intervals":
+        """Return those of some keys."""
+        kept = (self.deliveries, self.after_lead, self.cover, self.protection)
+        return Intervals(self.lead_times.take(rows), *(one[rows] for one in kept))
 
-def intervals_of(terms: Records, deliveries: Records, plan: Plan) -> Intervals:
-    """Return the intervals under terms (B,) and after deliveries (B,)."""
+
+def intervals_of(terms: Records, deliveries: Records, closed: Int64s, plan: Plan) -> Intervals:
+    """Return the intervals from the ends of buckets ``closed`` (B,) on, under terms (B,) and after deliveries (B,)."""
     promised = buckets_of_days(terms["lead_time_days"], plan.width)
     review = buckets_of_days(terms["review_period_days"], plan.width)
     observed = deliveries["observed"].astype(np.int64) if plan.learns_lead_times else np.zeros_like(promised)
@@ -40,9 +47,12 @@ def intervals_of(terms: Records, deliveries: Records, plan: Plan) -> Intervals:
         lead_times = LeadTimes.learnt(promised, deliveries["buckets"].astype(np.int64), observed)
     # rounded first: a mean of 7.000000000000001 buckets is not eight
     lead = np.ceil(np.round(lead_times.mean(), 6)).astype(np.int64)
-    protection = protection_buckets(lead, review)
+    after = protection_buckets(lead, review) - lead
+    if terms["order_days"].any():
+        to_order_day = buckets_to_cover(plan.width, terms["order_days"], closed)
+        after = np.where(terms["order_days"] != ANY_DAY, to_order_day, after)
     cover = np.maximum(buckets_of_days(terms["cover_days"], plan.width), 1)
-    return Intervals(lead_times, observed, protection - lead, cover, protection)
+    return Intervals(lead_times, observed, after, cover, lead + after)
 
 
 def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals, targets: Targets) -> IntervalDemand:
@@ -57,6 +67,14 @@ def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Interval
         lead=lead,
         protection_buckets=intervals.protection,
     )
+
+
+def shelf_life_units(
+    grid: QuantileGrid, quantiles: Float32s, intervals: Intervals, shelf_life_buckets: Int64s
+) -> Float64s:
+    """Return the median demand of B keys until what is ordered now perishes, after lead time and shelf life, (B,)."""
+    demand = _over_lead(grid, quantiles, intervals.lead_times, shelf_life_buckets)
+    return demand.quantile(np.full(len(shelf_life_buckets), 0.5))
 
 
 def _over_lead(grid: QuantileGrid, quantiles: Float32s, times: LeadTimes, after: Int64s) -> ProtectionDemand:

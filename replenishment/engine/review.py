@@ -19,6 +19,7 @@ from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
 from replenishment.forecaster import Serving
 from replenishment.lead_time import LONGEST_BUCKETS, buckets_of_days
+from replenishment.order_days import ANY_DAY, is_order_closing, unserved
 from replenishment.stock import RequestParts, StockKnowledge
 
 REQUESTS = uuid5(NAMESPACE_URL, "urn:restock:request")
@@ -128,16 +129,24 @@ def _has_decision(state: PartitionState, columns: ForecastColumns, rows: Int64s)
 
 
 def _is_periodic(state: PartitionState, rows: Int64s) -> Bools:
-    return np.asarray(state.champion.rows["review_period_days"][rows] > 0)
+    derived = state.champion.rows
+    return np.asarray((derived["review_period_days"][rows] > 0) | (derived["order_days"][rows] != ANY_DAY))
 
 
 def _is_review_day(state: PartitionState, rows: Int64s, bucket: int) -> Bools:
-    """Return whether decide_from + n review periods, n = 0, 1, …, lies in (start, end] of the bucket."""
+    """Return whether decide_from + n review periods, n = 0, 1, …, lies in (start, end] of the bucket.
+
+    Where the supplier takes orders on some days only, those days decide, whatever the review period.
+    """
     width = state.plan.width
     start, end = width.start_of(bucket), width.start_of(bucket + 1)
     period = np.maximum(np.round(state.champion.rows["review_period_days"][rows] * DAY_MS), 1).astype(np.int64)
     latest = (end - state.progress.decide_from) // period
-    return np.asarray((latest >= 0) & (state.progress.decide_from + latest * period > start))
+    is_review = np.asarray((latest >= 0) & (state.progress.decide_from + latest * period > start))
+    days = state.champion.rows["order_days"][rows]
+    if not days.any():
+        return is_review
+    return np.where(days != ANY_DAY, is_order_closing(width, days, bucket), is_review)
 
 
 def _decide(
@@ -151,8 +160,9 @@ def _decide(
 ) -> RestockRequested | OrderWithheld | None:
     position, limits = position_of(state, row, net_units), facts.limits
     quantity = facts.quantity(position.units, limits, state.plan.max_request_ratio)
-    if quantity.reason is not None:
-        return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
+    reason = quantity.reason or unserved(state.plan.width, facts.order_days, moment.open_bucket - 1)
+    if reason is not None:
+        return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, reason)
     if quantity.units == 0:
         return None
     evidence = evidence_of(state, facts, limits, position, quantity, serving.rung, moment.cause)

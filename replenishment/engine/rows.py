@@ -18,10 +18,10 @@ from replenishment.engine.effects import RowWrites
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
 from replenishment.lead_time import REMEMBERED_DELIVERIES
-from replenishment.policy import ServiceKind
+from replenishment.policy import Rounding, ServiceKind
 from replenishment.segments import CELLS
 
-LAYOUT = 3
+LAYOUT = 4
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
 SEEN_IN_A_ROW = 64
@@ -122,6 +122,10 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("textbook_reorder_units", "<f8"),  # what the last 28 days say instead
                 ("textbook_order_up_to_units", "<f8"),
                 ("order_quantity_units", "<i8"),  # the lot of (s,nQ), 0 = none
+                ("shelf_life_days", "<f8"),
+                ("shelf_life_units", "<i8"),  # expected to sell until an order perishes; only with a shelf life
+                ("expected_daily_units", "<f8"),  # that stand in for demand; 0 = the forecast decides
+                ("lost_units", "<f8"),  # expected to be lost before delivery, which S need not cover
                 ("lead_time_mean_buckets", "<f4"),  # of promises and deliveries together
                 ("lead_time_deviation_buckets", "<f4"),
                 ("deliveries_observed", "<u4"),
@@ -130,6 +134,7 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("policy", "u1"),  # Policy
                 ("service_kind", "u1"),  # ServiceKind
                 ("traits", "u1"),  # Traits
+                ("order_days", "u1"),
                 ("scored_lead", "<u2", (LEADS,)),  # forecasts that wait for their demand, protection interval first
                 ("scored_due", "<i4", (LEADS,)),  # the bucket with whose end it is known, 0 = none waits
                 ("scored_units", "<f4", (LEADS, len(SCORED_LEVELS) + 1)),  # quantiles, then the mean
@@ -182,8 +187,14 @@ def terms_table() -> Table:
                 ("shortage_cost_per_unit", "<f8"),
                 ("ordering_cost", "<f8"),
                 ("unit_cost", "<f8"),
+                ("shelf_life_days", "<f8"),  # 0 = nothing perishes
+                ("expected_daily_units", "<f8"),  # 0 = not known
                 ("supplier", "S64"),
                 ("category", "S64"),
+                ("successor_of", "S64"),
+                ("order_days", "u1"),  # set of weekdays, 0 = any time
+                ("rounding", "u1"),  # Rounding
+                ("is_lost_sales", "u1"),  # what stock cannot serve before delivery counts as lost
                 ("is_active", "u1"),
                 ("service_kind", "u1"),  # ServiceKind
                 ("is_textbook", "u1"),  # levels from the last 28 days, not from the forecast
@@ -246,8 +257,14 @@ def terms_row(entry: CatalogEntry) -> Records:
             entry.shortage_cost_per_unit or 0.0,
             entry.ordering_cost or 0.0,
             entry.unit_cost or 0.0,
+            entry.shelf_life_days or 0.0,
+            entry.expected_daily_units or 0.0,
             entry.supplier.encode(),
             entry.category.encode(),
+            entry.successor_of.encode(),
+            entry.order_days,
+            Rounding[entry.rounding.upper()],
+            entry.unmet_demand == "lost_sales",
             entry.active,
             ServiceKind[entry.service_kind.upper()],
             entry.levels_from == "textbook",

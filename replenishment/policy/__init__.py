@@ -1,7 +1,7 @@
 """Policies: levels from a demand distribution, quantities from levels and limits; `POLICIES` has them all."""
 
 from replenishment.policy.levels import IntervalDemand, Levels, Targets, critical_ratio, levels, levels_of, needs_lead
-from replenishment.policy.names import Policy, ServiceKind
+from replenishment.policy.names import Policy, Rounding, ServiceKind
 from replenishment.policy.quantity import (
     LimitStep,
     OrderLimits,
@@ -20,6 +20,7 @@ __all__ = [
     "OrderQuantity",
     "Policy",
     "RecentDemand",
+    "Rounding",
     "ServiceKind",
     "Targets",
     "critical_ratio",

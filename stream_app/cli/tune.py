@@ -79,11 +79,12 @@ def tune(
     """
     settings = load_settings(lost_sales=shortage == LOST_SALES)
     specs = _specs(levels, cover_days)
-    files = given(orders, checked(catalog), inventory)
+    period = period_of(settings, bucket, start, end)
+    files = given(orders, checked(catalog, period.width), inventory)
     say_ignored(files)
     files = replace(files, catalog=_all_terms(files))
     _require_costs(files.catalog)
-    learnt, measured = _parts(period_of(settings, bucket, start, end))
+    learnt, measured = _parts(period)
     available = available_of(inventory, files, learnt)
     candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt, available=available)
     buckets = len(specs) * learnt.buckets + 2 * measured.buckets

@@ -27,6 +27,11 @@ ADDED_LATER = frozenset(
         "lead_time_deviation_buckets",
         "deliveries_observed",
         "scored",
+        "rounding",
+        "units_after",
+        "order_days",
+        "shelf_life_days",
+        "shelf_life_units",
     }
 )
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""

@@ -9,6 +9,7 @@ from stream_app.settings import Settings
 from stream_app.store.patience import Patience
 from stream_app.store.reader import StateReader
 from stream_app.store.redis_store import RedisStore
+from stream_app.tables import plan_of
 
 
 async def known_of(client: Redis, settings: Settings, patience: Patience, location: str, sku: str) -> Known | None:
@@ -27,5 +28,6 @@ async def known_of(client: Redis, settings: Settings, patience: Patience, locati
             continue
         for _, state in key_states(snapshot, Selection(location, sku)):
             rows = key_rows(snapshot, key)
-            return Known(state, rows, snapshot.standing.progress, is_paused, settings.max_request_ratio)
+            width = plan_of(snapshot.standing.layout).width
+            return Known(state, rows, snapshot.standing.progress, is_paused, settings.max_request_ratio, width)
     return None

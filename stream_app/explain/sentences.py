@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+ROUNDINGS = {"nearest": "to the nearest pack", "down_to_max": "down to packs within the level"}
 LIMIT_NAMES = (("minimum", "minimum_units"), ("pack", "pack_units"), ("maximum", "maximum_units"))
 
 
@@ -87,7 +88,7 @@ def _level(evidence: Mapping[str, Any]) -> str:
             f" of the last 28 days over {interval}.{expected}"
         )
     is_periodic = evidence["policy"] == "(R,S)"
-    until = "until what the next review requests arrives" if is_periodic else "the bucket in which it arrives"
+    until = _until(evidence) if is_periodic else "the bucket in which it arrives"
     demand = f"demand over {interval} (lead time {_lead_time(evidence)}, then {until})"
     subject = (
         f"what {demand}" if evidence["service_kind"] in ("cycle", "newsvendor") else f"the stock that for {demand}"
@@ -98,6 +99,12 @@ def _level(evidence: Mapping[str, Any]) -> str:
         else f"That is at or below the reorder point of {evidence['reorder_point']:,}"
     )
     return f"{level}: {subject} {promise}.{expected}"
+
+
+def _until(evidence: Mapping[str, Any]) -> str:
+    if days := evidence.get("order_days"):
+        return f"until what is ordered on the next order day arrives; the supplier takes orders on {days}"
+    return "until what the next review requests arrives"
 
 
 def _lead_time(evidence: Mapping[str, Any]) -> str:
@@ -117,6 +124,12 @@ def _quantity(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         for name, field in LIMIT_NAMES
         if evidence[field] is not None and (field, evidence[field]) != ("pack_units", 1)
     ]
+    if (rounding := evidence.get("rounding", "up")) != "up":
+        limits.append(f"rounded {ROUNDINGS[rounding]}")
+    if (sells := evidence.get("shelf_life_units")) is not None:
+        limits.append(
+            f"{sells:,} expected to sell within lead time and shelf life of {evidence['shelf_life_days']:g} days"
+        )
     missing = _missing(evidence)
     if request["quantity"] == evidence["raw_units"]:
         return f"{missing}, and so many were requested."

@@ -51,7 +51,7 @@ REQUIRED: Mapping[Role, frozenset[str]] = {
     "catalog": frozenset({"sku"}),
 }
 CATALOG_COLUMNS = frozenset(
-    {"location", "sku", "supplier", "category", "service_kind", "levels_from", "active"}
+    {"location", "sku", "supplier", "category", "service_kind", "levels_from", "active", "order_days", "rounding"}
     | (NUMBERS - {"quantity", "line", "price", "on_hand", "delta", "available_fraction"})
 )
 _INTEGER = re.compile(r"-?[0-9]{1,18}")

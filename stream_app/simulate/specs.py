@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from replenishment.events import CatalogEntry
+from replenishment.order_days import ANY_DAY
 from replenishment.policy import ServiceKind
 from stream_app.errors import ConfigError
 
@@ -76,16 +77,26 @@ def _as_catalog(entry: CatalogEntry, values: Mapping[str, float | str], _facts: 
     return _changed(entry, values, _NAMES)
 
 
+_ANY_TIME: Mapping[str, float] = {"review_period_days": 0.0, "order_days": ANY_DAY}
+"""Terms of continuous review."""
+
+
+def _periodic(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
+    """Return terms that are reviewed: on the catalog's order days unless a period is written, else each bucket."""
+    if entry.order_days != ANY_DAY and "review_days" not in values:
+        return entry
+    review_days = entry.review_period_days or facts.bucket_days
+    return msgspec.structs.replace(entry, review_period_days=review_days, order_days=ANY_DAY)
+
+
 def _s_s(entry: CatalogEntry, values: Mapping[str, float | str], _facts: Facts) -> CatalogEntry:
-    free = msgspec.structs.replace(_by_service(entry, values), review_period_days=0.0, order_quantity_units=None)
+    free = msgspec.structs.replace(_by_service(entry, values), order_quantity_units=None, **_ANY_TIME)
     return _changed(free, values, _NAMES)
 
 
 def _r_s(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
-    review_days = entry.review_period_days or facts.bucket_days
-    periodic = _by_service(entry, values)
-    periodic = msgspec.structs.replace(periodic, review_period_days=review_days, order_quantity_units=None)
-    return _changed(periodic, values, _NAMES)
+    periodic = msgspec.structs.replace(_periodic(entry, values, facts), order_quantity_units=None)
+    return _changed(_by_service(periodic, values), values, _NAMES)
 
 
 def _s_nq(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
@@ -93,8 +104,9 @@ def _s_nq(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) 
     if "lot_days" in values or lot is None:
         lot = max(1, round(facts.daily_units.get(entry.key, 0.0) * float(values.get("lot_days", entry.cover_days))))
     review_days = 0.0 if "review_days" not in values else entry.review_period_days
+    days = ANY_DAY if "review_days" in values else entry.order_days
     made = _by_service(entry, values)
-    made = msgspec.structs.replace(made, review_period_days=review_days, order_quantity_units=int(lot))
+    made = msgspec.structs.replace(made, review_period_days=review_days, order_days=days, order_quantity_units=int(lot))
     return _changed(made, values, _NAMES)
 
 
@@ -108,11 +120,9 @@ def _cost(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) 
 
 def _by_costs(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts, kind: ServiceKind) -> CatalogEntry:
     """Return terms of (R,S) whose level follows from costs."""
-    review_days = entry.review_period_days or facts.bucket_days
     made = msgspec.structs.replace(
-        entry,
+        _periodic(entry, values, facts),
         service_kind=kind.label,
-        review_period_days=review_days,
         order_quantity_units=None,
         levels_from="forecast",
     )
@@ -129,9 +139,8 @@ def _by_costs(entry: CatalogEntry, values: Mapping[str, float | str], facts: Fac
 
 def _min_max(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
     made = msgspec.structs.replace(
-        entry,
+        _periodic(msgspec.structs.replace(entry, review_period_days=0.0), values, facts),
         service_kind="cycle",
-        review_period_days=facts.bucket_days,
         order_quantity_units=None,
         levels_from="textbook",
     )

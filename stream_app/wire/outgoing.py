@@ -26,6 +26,9 @@ TRACE_HEADERS = ("traceparent", "tracestate")
 LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
 
+_ONLY_WHERE_USED = frozenset({"used_level", "order_days", "shelf_life_days", "shelf_life_units"})
+"""Fields of the evidence that are absent, not null, where they say nothing."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -142,10 +145,9 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
-    # only where it differs: who never calibrates sees what was there before
-    if fields["used_level"] is None:
-        del fields["used_level"]
-    return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
+    # what a key does not have is left out: who uses none of it sees what was there before
+    told = {name: value for name, value in fields.items() if value is not None or name not in _ONLY_WHERE_USED}
+    return {**told, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 
 def _nullable(values: Sequence[float]) -> list[float | None]:
