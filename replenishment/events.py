@@ -141,7 +141,9 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``used_level`` is the level after online calibration, None where it is the
     ``service_level``. ``units_after`` is what each limit left of ``raw_units``,
     packs by the ``rounding`` rule; ``shelf_life_units`` is what was expected to
-    sell until this request perishes. A field of a term that the key does not
+    sell until this request perishes; ``expected_daily_units`` stood in for the
+    forecast; ``lost_units`` of demand were expected to be lost before delivery
+    and are in no level. A field of a term that the key does not
     have is None.
     """
 
@@ -185,6 +187,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     order_days: str | None = None
     shelf_life_days: float | None = None
     shelf_life_units: int | None = None
+    expected_daily_units: float | None = None
+    lost_units: float | None = None
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):

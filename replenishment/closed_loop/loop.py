@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 
+import msgspec
 import numpy as np
 
 from replenishment.closed_loop.ledger import KeyOutcome, Ledger, outcome
@@ -25,7 +26,7 @@ from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
 from replenishment.engine.state import PartitionState, opened
 from replenishment.engine.turn import Turn
-from replenishment.events import InventoryEvent, RestockAccepted, RestockRequested, StockReceived
+from replenishment.events import CatalogEntry, InventoryEvent, RestockAccepted, RestockRequested, StockReceived
 from replenishment.forecaster import Serving
 
 _JUST_BEFORE_MS = 1
@@ -92,8 +93,11 @@ class ClosedLoop:
         return [one for one in self.decisions if one.request.restock_id not in self._withdrawn]
 
     def history(self) -> PartitionState:
-        """Play what is before the period, but for the last closing, and return the state; once, before ``run``."""
-        self._take_catalog()
+        """Play what is before the period, but for the last closing, and return the state; once, before ``run``.
+
+        What the catalog expects of new keys is expected from the period's start on, not of the history.
+        """
+        self._take_catalog([msgspec.structs.replace(one, expected_daily_units=None) for one in self._world.catalog])
         self._play_until(self._period.start_at)
         self._has_history = True
         return self.state
@@ -124,11 +128,11 @@ class ClosedLoop:
         priced = world.catalog if world.priced is None else world.priced
         return outcome(self._ledger, self.state, self._period.width.seconds / 86_400, priced)
 
-    def _take_catalog(self) -> None:
-        entries = self._world.catalog
-        span = Span("catalog", 0, len(entries))
+    def _take_catalog(self, entries: Sequence[CatalogEntry]) -> None:
+        start = self._position("catalog")
+        span = Span("catalog", start, start + len(entries))
         if entries:
-            self._apply(CatalogBatch(span, (), range(len(entries)), [one.key for one in entries], entries))
+            self._apply(CatalogBatch(span, (), range(start, span.end), [one.key for one in entries], entries))
 
     def _begin(self) -> None:
         """Close the last bucket before the start, then begin to decide: with the latest levels as stock."""
@@ -138,6 +142,7 @@ class ClosedLoop:
             heapq.heappop(self._due)
         for entry in self._world.catalog:
             take_entry(self.state, entry.key, entry, Turn())
+        self._take_catalog([one for one in self._world.catalog if one.expected_daily_units])
         self._apply(time_passed(start - _JUST_BEFORE_MS, self._position("orders")))
         # silence moves the watermark and not the clock: the last bucket closes before deciding begins
         self._apply(Tick(_JUST_BEFORE_MS / 1000))

@@ -9,19 +9,21 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from replenishment.arrays import Bools, Float32s, Float64s, Int64s, Records, UInt8s
+from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
 from replenishment.engine.availability import ratio_of, short_steps, steps_of
-from replenishment.engine.intervals import Intervals, interval_demand, intervals_of, shelf_life_units
+from replenishment.engine.expected import with_expected
+from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
+from replenishment.engine.lost_sales import expected_lost
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.scoring import score, take_forecasts, used_levels
+from replenishment.engine.shelf_life import set_shelf_life
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
-from replenishment.lead_time import buckets_of_days
 from replenishment.order_days import ANY_DAY
 from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
@@ -33,7 +35,6 @@ from replenishment.policy import (
     levels_of,
     textbook_reorder_units,
 )
-from replenishment.quantiles import QuantileGrid
 from replenishment.stock import RequestStatus, StockKnowledge
 
 
@@ -173,8 +174,12 @@ def set_levels(
     intervals = intervals_of(terms, state.deliveries[rows], state.window["closed_bucket"][rows], state.plan)
     targets = _targets(terms, intervals, state.plan)
     recent = recent_of(state, rows)
-    demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)
-    demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
+    quantiles, derived["expected_daily_units"][rows] = with_expected(state, rows, forecaster.grid, forecast.quantiles)
+    demand = interval_demand(forecaster.grid, quantiles, intervals, targets)
+    lost = expected_lost(state, rows, forecaster.grid, quantiles, intervals)
+    cover_buckets = terms["cover_days"] * 86_400 / state.plan.width.seconds
+    demand = replace(demand, recent=recent, cover_buckets=cover_buckets, lost_units=lost)
+    derived["lost_units"][rows] = lost
     used = used_levels(state, columns, rows, targets)
     both = levels_of(demand, replace(targets, level=used))
     for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
@@ -192,31 +197,12 @@ def set_levels(
     derived["service_kind"][rows] = targets.kind
     for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units", "order_days"):
         derived[name][rows] = terms[name]
-    _set_shelf_life(derived, rows, terms, forecaster.grid, forecast.quantiles, intervals, state.plan)
+    set_shelf_life(derived, rows, terms, forecaster.grid, quantiles, intervals, state.plan)
 
 
 def _is_periodic(terms: Records) -> Bools:
     """Return which terms (B,) leave orders to reviews at the closings of some buckets."""
     return np.asarray((terms["review_period_days"] > 0) | (terms["order_days"] != ANY_DAY))
-
-
-def _set_shelf_life(
-    derived: Records,
-    rows: Int64s,
-    terms: Records,
-    grid: QuantileGrid,
-    quantiles: Float32s,
-    intervals: Intervals,
-    plan: Plan,
-) -> None:
-    """Keep what is expected to sell before it perishes; keys whose goods keep cost nothing."""
-    derived["shelf_life_days"][rows] = terms["shelf_life_days"]
-    some = np.flatnonzero(terms["shelf_life_days"] > 0)
-    if len(some):
-        buckets = buckets_of_days(terms["shelf_life_days"][some], plan.width)
-        sells = shelf_life_units(grid, quantiles[some], intervals.take(some), buckets)
-        # rounded before whole units are made of it: a last bit must not cost one
-        derived["shelf_life_units"][rows[some]] = np.floor(np.round(sells, 3))
 
 
 def _set_textbook(

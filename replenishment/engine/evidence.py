@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from replenishment.arrays import Int64s
+from replenishment.engine.expected import YOUNG_BUCKETS
 from replenishment.engine.state import PartitionState
 from replenishment.events import Evidence
 from replenishment.order_days import named_days
@@ -42,11 +43,11 @@ _DERIVED = (
     "order_days",
     "shelf_life_days",
     "shelf_life_units",
+    "expected_daily_units",
+    "lost_units",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
 )
-YOUNG_BUCKETS = 14
-"""A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
 _TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier", "rounding")
 
 
@@ -76,6 +77,8 @@ class KeyFacts(NamedTuple):
     order_days: int
     shelf_life_days: float
     shelf_life_units: int
+    expected_daily_units: float
+    lost_units: float
     textbook_reorder_units: float
     textbook_order_up_to_units: float
     minimum_units: int
@@ -215,4 +218,6 @@ def evidence_of(
         order_days=named_days(facts.order_days) or None,
         shelf_life_days=facts.shelf_life_days or None,
         shelf_life_units=limits.shelf_life_units,
+        expected_daily_units=facts.expected_daily_units or None,
+        lost_units=round(facts.lost_units, 3) or None,
     )

@@ -60,7 +60,7 @@ def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Interval
     times = intervals.lead_times
     lead = None
     if np.any(needs_lead(targets.kind)):
-        lead = _over_lead(grid, quantiles, times, np.zeros(len(quantiles), dtype=np.int64))
+        lead = lead_time_demand(grid, quantiles, intervals)
     return IntervalDemand(
         protection=_over_lead(grid, quantiles, times, intervals.after_lead),
         cover=_over_lead(grid, quantiles, times, intervals.cover),
@@ -75,6 +75,11 @@ def shelf_life_units(
     """Return the median demand of B keys until what is ordered now perishes, after lead time and shelf life, (B,)."""
     demand = _over_lead(grid, quantiles, intervals.lead_times, shelf_life_buckets)
     return demand.quantile(np.full(len(shelf_life_buckets), 0.5))
+
+
+def lead_time_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:
+    """Return the demand of B keys over the lead time alone."""
+    return _over_lead(grid, quantiles, intervals.lead_times, np.zeros(len(quantiles), dtype=np.int64))
 
 
 def _over_lead(grid: QuantileGrid, quantiles: Float32s, times: LeadTimes, after: Int64s) -> ProtectionDemand:

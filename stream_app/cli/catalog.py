@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -13,6 +14,7 @@ from replenishment.buckets import BucketWidth
 from replenishment.engine.columns import CatalogBatch
 from replenishment.events import CatalogEntry
 from replenishment.order_days import unserved
+from stream_app.cli.successors import Inherited, inherited
 from stream_app.errors import RestockError
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
@@ -56,6 +58,7 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
     """
     settings = load_settings()
     records = checked(file, settings.plan().width)
+    found = with_predecessors(file, records, settings)
     if not dry_run:
         with click.progressbar(
             length=len(records), label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
@@ -63,8 +66,12 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
             topic = TopicNames(settings.topic_prefix).of("catalog")
             write_all(settings.kafka, topic, ((one.key or b"", one.value) for one in records), bar.update)
     if as_json:
-        click.echo(json.dumps({"rows": len(records), "written": 0 if dry_run else len(records)}))
+        successors = [asdict(one) for one in found]
+        told = {"rows": len(records), "written": 0 if dry_run else len(records), "successors": successors}
+        click.echo(json.dumps(told))
     else:
+        for one in found[:MOST_CHANGES]:
+            click.echo(str(one))
         done = "are fine; nothing was written (--dry-run)" if dry_run else "written"
         click.echo(f"{len(records):,} stock keys {done}")
 
@@ -88,7 +95,9 @@ def diff_catalog(*, file: Path, as_json: bool) -> None:
     Keys that are not in the file keep their terms and are not listed.
     """
     settings = load_settings()
-    proposed = entries_of(checked(file, settings.plan().width))
+    records = checked(file, settings.plan().width)
+    with_predecessors(file, records, settings)
+    proposed = entries_of(records)
     terms = in_force(settings)
     changes = []
     for entry in proposed:
@@ -160,6 +169,21 @@ def checked(file: Path, width: BucketWidth) -> Sequence[FileRecord]:
     if problems:
         raise CatalogRefused(_listed(file, files.records, problems))
     return list(kept.values())
+
+
+def with_predecessors(file: Path, records: Sequence[FileRecord], settings: Settings) -> Sequence[Inherited]:
+    """Write what predecessors sold into the rows of their successors; return what was written.
+
+    Raises:
+        CatalogRefused: If nothing is known of a predecessor, or a key comes to succeed itself.
+        Unavailable: If there are successors and Redis does not answer in time.
+    """
+    found, problems = inherited(records, settings)
+    if problems:
+        raise CatalogRefused(
+            _listed(file, records, {at: f"{Code.OUT_OF_RANGE}: {why}" for at, why in problems.items()})
+        )
+    return found
 
 
 def _unserved(batch: CatalogBatch, width: BucketWidth) -> dict[int, str]:

@@ -32,6 +32,8 @@ ADDED_LATER = frozenset(
         "order_days",
         "shelf_life_days",
         "shelf_life_units",
+        "expected_daily_units",
+        "lost_units",
     }
 )
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""

@@ -1,7 +1,10 @@
 """All that is known of one stock key, read from Redis beside the workers."""
 
+from collections.abc import Sequence
+
 from redis.asyncio import Redis
 
+from replenishment.engine.rows import terms_table
 from replenishment.keys import key_bytes
 from stream_app.explain.silence import Known
 from stream_app.inspect import Selection, key_rows, key_states
@@ -29,5 +32,22 @@ async def known_of(client: Redis, settings: Settings, patience: Patience, locati
         for _, state in key_states(snapshot, Selection(location, sku)):
             rows = key_rows(snapshot, key)
             width = plan_of(snapshot.standing.layout).width
-            return Known(state, rows, snapshot.standing.progress, is_paused, settings.max_request_ratio, width)
+            successors = () if rows.terms["is_active"] else await _successors(reader, key)
+            progress = snapshot.standing.progress
+            return Known(state, rows, progress, is_paused, settings.max_request_ratio, width, successors)
     return None
+
+
+async def _successors(reader: StateReader, key: bytes) -> Sequence[str]:
+    """Return the SKUs of the same location that the catalog calls successors of a key; they may lie anywhere."""
+    location, _, sku = key.partition(b"|")
+    found = []
+    for partition in await reader.partitions():
+        standing = await reader.standing(partition)
+        if standing is None:
+            continue
+        async for names, packed in reader.rows(standing, terms_table().name):
+            replaced = terms_table().unpack(packed)["successor_of"].tolist()
+            pairs = zip((name.partition(b"|") for name in names), replaced, strict=True)
+            found += [name[2].decode() for name, old in pairs if old == sku and name[0] == location]
+    return sorted(found)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from replenishment.engine.expected import YOUNG_BUCKETS
+
 ROUNDINGS = {"nearest": "to the nearest pack", "down_to_max": "down to packs within the level"}
 LIMIT_NAMES = (("minimum", "minimum_units"), ("pack", "pack_units"), ("maximum", "maximum_units"))
 
@@ -107,6 +109,8 @@ def _level(evidence: Mapping[str, Any]) -> str:
     subject = (
         f"what {demand}" if evidence["service_kind"] in ("cycle", "newsvendor") else f"the stock that for {demand}"
     )
+    if lost := evidence.get("lost_units"):
+        expected = f"{expected} {lost:,.1f} of them are expected to be lost before delivery and are not stocked for."
     level = (
         f"At a review that is below the order-up-to level of {evidence['order_up_to_level']:,}"
         if is_periodic
@@ -179,4 +183,9 @@ def _newness(evidence: Mapping[str, Any]) -> str:
     """Say that the SKU was new; requests from before there was the flag do not tell."""
     if not evidence.get("cold_start"):
         return ""
+    if daily := evidence.get("expected_daily_units"):
+        return (
+            f" The SKU is new: the buckets that its first {YOUNG_BUCKETS} still lack count as the {daily:,g} units"
+            " a day that the catalog expects."
+        )
     return " The SKU is new: where the version knows its category, the forecast leans on what others of it sold."

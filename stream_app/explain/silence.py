@@ -53,7 +53,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button."""
+    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button.
+
+    ``successors`` are the SKUs that replace it, looked for where it is discontinued.
+    """
 
     state: KeyState
     rows: KeyRows
@@ -61,6 +64,7 @@ class Known:
     is_paused: bool
     max_request_ratio: float
     width: BucketWidth
+    successors: Sequence[str] = ()
 
     @property
     def last_closed(self) -> int:
@@ -107,7 +111,8 @@ def _of_the_key(known: Known) -> tuple[Why, str] | None:
     if hot["stock"] == StockKnowledge.UNKNOWN:
         return Why.UNKNOWN_STOCK, "Its stock is not known: it is assumed at the next closing, or counted before."
     if not terms["is_active"]:
-        return Why.INACTIVE, "The catalog says active = false: nothing is requested for it."
+        successors = f" Its successor is {', '.join(known.successors)}." if known.successors else ""
+        return Why.INACTIVE, f"The catalog says active = false: nothing is requested for it.{successors}"
     if hot["is_held"]:
         return Why.HELD, "Its last request was refused: the next one may follow at the next closing of a bucket."
     return None

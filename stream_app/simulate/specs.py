@@ -43,9 +43,11 @@ class _Kind:
     apply: Callable[[CatalogEntry, Mapping[str, float | str], Facts], CatalogEntry]
 
 
+_UNMET: Mapping[str, tuple[str, ...]] = {"unmet": ("backorders", "lost_sales")}
 _SERVICE: Mapping[str, tuple[float, float] | tuple[str, ...]] = {
     "service": (0.5, 0.9999),
     "kind": ("cycle", "fill"),
+    **_UNMET,
 }
 _COVER: Mapping[str, tuple[float, float]] = {"cover_days": (1, 365)}
 _REVIEW: Mapping[str, tuple[float, float]] = {"review_days": (0.01, 365)}
@@ -60,6 +62,7 @@ def _changed(entry: CatalogEntry, values: Mapping[str, float | str], names: Mapp
 _NAMES = {
     "service": "service_target",
     "kind": "service_kind",
+    "unmet": "unmet_demand",
     "cover_days": "cover_days",
     "review_days": "review_period_days",
     "holding": "holding_cost_per_unit_day",
@@ -152,8 +155,8 @@ POLICIES: Mapping[str, _Kind] = {
     "sS": _Kind({**_SERVICE, **_COVER}, _s_s),
     "RS": _Kind({**_SERVICE, **_REVIEW}, _r_s),
     "snQ": _Kind({**_SERVICE, **_REVIEW, "quantity": (1, 1_000_000), "lot_days": (0.01, 365)}, _s_nq),
-    "newsvendor": _Kind({**_REVIEW, "holding": (0, 1e9), "shortage": (0, 1e9)}, _newsvendor),
-    "cost": _Kind({**_REVIEW, "holding": (0, 1e9), "shortage": (0, 1e9)}, _cost),
+    "newsvendor": _Kind({**_REVIEW, **_UNMET, "holding": (0, 1e9), "shortage": (0, 1e9)}, _newsvendor),
+    "cost": _Kind({**_REVIEW, **_UNMET, "holding": (0, 1e9), "shortage": (0, 1e9)}, _cost),
     "min_max": _Kind({"service": (0.5, 0.9999), "cover_days": (0, 365), **_REVIEW}, _min_max),
 }
 """What a simulation can play, by name."""

@@ -20,6 +20,7 @@ TARGET_TOLERANCE = 0.001
 """By how much a service target may differ from the critical ratio that the costs make."""
 _KINDS = ("cycle", "fill", "newsvendor", "cost")
 _SOURCES = ("forecast", "textbook")
+_UNMET = ("backorders", "lost_sales")
 _ROUNDINGS = ("up", "nearest", "down_to_max")
 
 _Value = TypeVar("_Value")
@@ -100,6 +101,9 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
         order_days=_order_days(fields),
         rounding=_one_of(fields, "rounding", _ROUNDINGS),  # type: ignore[arg-type]  # one of them
         shelf_life_days=known("shelf_life_days", *SHELF_LIFE_DAYS),
+        unmet_demand=_one_of(fields, "unmet_demand", _UNMET),  # type: ignore[arg-type]  # one of them
+        expected_daily_units=known("expected_daily_units", 0, MOST_UNITS),
+        successor_of=given("successor_of", "", lambda: fields.key_part("successor_of")),
     )
 
 
@@ -129,6 +133,8 @@ def _check_together(terms: CatalogEntry, fields: Fields) -> None:
         fields.refuse(
             Code.OUT_OF_RANGE, "review_period_days", "left out, or 0, with order_days: those say when to order"
         )
+    if terms.successor_of and terms.key.endswith(f"|{terms.successor_of}".encode()):
+        fields.refuse(Code.OUT_OF_RANGE, "successor_of", "another SKU than its own")
     if terms.service_kind in ("newsvendor", "cost"):
         _check_costs(terms, fields)
 

@@ -26,7 +26,9 @@ TRACE_HEADERS = ("traceparent", "tracestate")
 LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
 
-_ONLY_WHERE_USED = frozenset({"used_level", "order_days", "shelf_life_days", "shelf_life_units"})
+_ONLY_WHERE_USED = frozenset(
+    {"used_level", "order_days", "shelf_life_days", "shelf_life_units", "expected_daily_units", "lost_units"}
+)
 """Fields of the evidence that are absent, not null, where they say nothing."""
 
 _encode = msgspec.json.Encoder().encode

@@ -185,6 +185,8 @@ def worlds(draw: st.DrawFn) -> World:
             pack_units=draw(st.sampled_from([None, 4])),
             rounding=draw(st.sampled_from(["up", "nearest", "down_to_max"])),
             shelf_life_days=draw(st.sampled_from([None, 4.0])),
+            unmet_demand=draw(st.sampled_from(["backorders", "lost_sales"])),
+            expected_daily_units=draw(st.sampled_from([None, 3.0])),
         )
         for key in keys
     ]
