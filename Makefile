@@ -15,7 +15,7 @@ help:
 	@echo "make test     check, then all tests against real servers: about 14 minutes"
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
-	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
+	@echo "make bench    speed beside yardsticks and peers: about 20 minutes; ARGS=lines measures one figure"
 	@echo "make contracts  write contracts/ anew from the code: schemas of the topics, AsyncAPI"
 	@echo "make dashboards write dashboards and alert rules below deploy/ anew from deploy/observability"
 	@echo "make forecast-table  every model on a year of real orders: about 30 minutes"
@@ -52,8 +52,9 @@ format: venv
 	@$(BIN)/ruff check --fix .
 
 bench: venv
-	@echo "bench: back-fill through a worker, then a bare consumer of the same topic; about 2 minutes"
-	@$(BIN)/restock bench $(ARGS)
+	@sh tools/peers.sh
+	@echo "bench: every figure beside its yardstick, one after the other; bench/RESULTS.md shows them at the end"
+	@$(BIN)/restock bench --results bench/RESULTS.md $(ARGS)
 
 contracts: venv
 	@$(BIN)/python -m stream_app.contracts.write contracts
@@ -91,6 +92,7 @@ lock: venv
 	$(COMPILE) --output-file locks/worker.txt
 	$(COMPILE) --extra train --output-file locks/train.txt
 	$(COMPILE) --extra dev --output-file locks/dev.txt
+	$(subst pyproject.toml,bench/peers/requirements.in,$(COMPILE)) --output-file locks/peers.txt
 	$(BIN)/python -m stream_app.embedded.lock_kafka
 	@if grep -n '://' locks/*.txt stream_app/embedded/kafka.lock.json; then \
 		echo "an address in a lock file: remove it from the settings of pip or uv and run again"; exit 1; fi

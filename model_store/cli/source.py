@@ -219,8 +219,8 @@ _OPTIONS = (
     click.option("--topic-prefix", envvar="RESTOCK_TOPIC_PREFIX", show_envvar=True, default=""),
     click.option(
         "--orders",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="CSV, NDJSON or Parquet file of order lines to read instead of Kafka.",
+        type=click.Path(exists=True, path_type=Path),
+        help="CSV, NDJSON or Parquet file of order lines, or a directory of such files, to read instead of Kafka.",
     ),
     click.option("--bucket", type=WidthType(), default="1d", show_default=True, help="Bucket width for --orders."),
     click.option(

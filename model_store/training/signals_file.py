@@ -10,15 +10,25 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from model_store.signal_spec import HOLIDAY, MOST_CHANNELS, PRICE, PROMOTION
+from model_store.signal_spec import MOST_CHANNELS
 from model_store.training.bucketing import AnchoredGrid
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.orders_file import EARLIEST_AT, LATEST_AT, NO_LOCATION, instant, read_frame
-from model_store.training.plans import ALWAYS, FOREVER, Plans
+from model_store.training.plans import Plans
 from model_store.training.wrong_rows import refuse_wrong_rows
-from replenishment.arrays import Int64s
 from replenishment.keys import PART
+from replenishment.signals import (
+    ALWAYS,
+    FOREVER,
+    HOLIDAY,
+    PRICE,
+    PROMOTION,
+    Spans,
+    cells_of,
+    first_closings,
+    touched_buckets,
+)
 
 REQUIRED = ("sku", "starts_at", "ends_at")
 PLANNED, WITHDRAWN = "planned", "withdrawn"
@@ -32,8 +42,9 @@ class SignalsFile:
     """Checked rows of a file.
 
     Attributes:
-        rows: Columns ``key``, ``starts_at``, ``ends_at``, ``known_at`` and ``until_at`` (epoch milliseconds: the
-            row holds from the one to the other), ``is_planned`` and one of each channel.
+        rows: Columns ``key``, ``identity`` (the same for all that is said of one signal), ``starts_at``, ``ends_at``,
+            ``known_at`` and ``until_at`` (epoch milliseconds: the row holds from the one to the other),
+            ``is_planned`` and one of each channel.
         known_ahead: Channels that are planned.
         known_after: Channels that are measured.
         ignored: Columns of numbers that nobody named.
@@ -112,43 +123,27 @@ def plans_of(
     """
     place = {key.decode(): row for row, key in enumerate(stock_keys)}
     rows = file.rows.filter(pl.col("is_planned") & pl.col("key").is_in([*place]))
-    starts, ends = (rows[name].to_numpy().astype(np.int64) for name in ("starts_at", "ends_at"))
-    end = buckets.stop + reach_buckets
-    first = np.clip(grid.buckets_of(starts), buckets.start, end)
-    last = np.clip(grid.buckets_of(ends - 1) + 1, buckets.start, end)
-    counts = np.maximum(last - first, 0)
-    if int(counts.sum()) > MOST_CELLS:
+    names = file.known_ahead + file.known_after
+    starts, ends, known, until = (
+        rows[name].to_numpy().astype(np.int64) for name in ("starts_at", "ends_at", "known_at", "until_at")
+    )
+    spans = Spans(
+        names=names,
+        rows=np.array([place[key] for key in rows["key"].to_list()], dtype=np.int64),
+        starts_at=starts,
+        ends_at=ends,
+        known_from=first_closings(known, grid),
+        known_until=first_closings(until, grid),
+        values=rows.select(names).to_numpy().astype(np.float64) if names else np.empty((rows.height, 0)),
+    )
+    reached = range(buckets.start, buckets.stop + reach_buckets)
+    touched = int(touched_buckets(spans, reached, grid)[1].sum())
+    if touched > MOST_CELLS:
         raise UnusableHistory(
-            f"{rows.height} signals cover {int(counts.sum())} buckets together, at most {MOST_CELLS} are held. "
+            f"{rows.height} signals cover {touched} buckets together, at most {MOST_CELLS} are held. "
             "Shorten their spans, or choose wider buckets"
         )
-    plan = np.repeat(np.arange(rows.height), counts)
-    bucket = first[plan] + np.arange(len(plan)) - np.repeat(np.cumsum(counts) - counts, counts)
-    order = np.argsort(bucket, kind="stable")
-    plan, bucket = plan[order], bucket[order]
-    opens = bucket * (grid.width.seconds * 1000) + grid.start_of(0)
-    covered = np.minimum(ends[plan], opens + grid.width.seconds * 1000) - np.maximum(starts[plan], opens)
-    keys = np.array([place[key] for key in rows["key"].to_list()], dtype=np.int64)
-    names = file.known_ahead + file.known_after
-    values = rows.select(names).to_numpy().astype(np.float32) if names else np.empty((rows.height, 0), np.float32)
-    return Plans(
-        known_ahead=file.known_ahead,
-        known_after=file.known_after,
-        reach_buckets=reach_buckets,
-        rows=keys[plan],
-        buckets=bucket,
-        known_from=_first_origin(rows["known_at"].to_numpy(), grid)[plan],
-        known_until=_first_origin(rows["until_at"].to_numpy(), grid)[plan],
-        shares=(covered / (grid.width.seconds * 1000)).astype(np.float32),
-        values=values[plan],
-    )
-
-
-def _first_origin(at: Int64s, grid: AnchoredGrid) -> Int64s:
-    """First bucket whose end is not before each time: the first closing that knows what was said then."""
-    bounded = np.clip(at, EARLIEST_AT, LATEST_AT)
-    found = grid.buckets_of(bounded - 1)
-    return np.where(at == ALWAYS, ALWAYS, np.where(at == FOREVER, FOREVER, found))
+    return Plans(cells_of(spans, reached, grid), file.known_after, reach_buckets)
 
 
 def _refuse_channels(source: str, names: tuple[str, ...]) -> None:
@@ -228,13 +223,12 @@ def _superseded(read: pl.DataFrame) -> pl.DataFrame:
     told = pl.col("event_time").fill_null(ALWAYS)
     identity = pl.coalesce(pl.col("signal_id"), pl.format("\n{}", pl.col("row")))
     channels = [name for name in read.columns if f"is_given_{name}" in read.columns]
-    price = [pl.col(PRICE).log()] if PRICE in channels else []
     return (
         read.with_row_index("row")
-        .with_columns(*price, known_at=told, key=pl.format("{}|{}", "location", "sku"), identity=identity)
+        .with_columns(known_at=told, key=pl.format("{}|{}", "location", "sku"), identity=identity)
         .sort("known_at", "row")
         .with_columns(until_at=pl.col("known_at").shift(-1).over("key", "identity").fill_null(FOREVER))
         .sort("row")
-        .select("key", "starts_at", "ends_at", "known_at", "until_at", pl.col("type") == PLANNED, *channels)
+        .select("key", "identity", "starts_at", "ends_at", "known_at", "until_at", pl.col("type") == PLANNED, *channels)
         .rename({"type": "is_planned"})
     )

@@ -9,7 +9,7 @@ import numpy as np
 from replenishment.arrays import Int64s
 from replenishment.engine.expected import YOUNG_BUCKETS
 from replenishment.engine.state import PartitionState
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
 from replenishment.order_days import named_days
 from replenishment.policy import (
     OrderLimits,
@@ -47,6 +47,7 @@ _DERIVED = (
     "lost_units",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
+    "planned_units",
 )
 _TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier", "rounding")
 
@@ -81,6 +82,7 @@ class KeyFacts(NamedTuple):
     lost_units: float
     textbook_reorder_units: float
     textbook_order_up_to_units: float
+    planned_units: float
     minimum_units: int
     pack_units: int
     maximum_units: int
@@ -220,4 +222,5 @@ def evidence_of(
         shelf_life_units=limits.shelf_life_units,
         expected_daily_units=facts.expected_daily_units or None,
         lost_units=round(facts.lost_units, 3) or None,
+        planned_units=round(facts.planned_units, 3) or None,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from replenishment.arrays import Float32s, Float64s, Int64s, Records
 from replenishment.engine.plan import Plan
-from replenishment.lead_time import LeadTimes, buckets_of_days, protection_buckets
+from replenishment.lead_time import Delays, LeadTimes, buckets_of_days, protection_buckets
 from replenishment.order_days import ANY_DAY, buckets_to_cover
 from replenishment.policy import IntervalDemand, Targets, needs_lead
 from replenishment.quantiles import ProtectionDemand, QuantileGrid, mixed, over
@@ -37,14 +37,19 @@ class Intervals:
         return Intervals(self.lead_times.take(rows), *(one[rows] for one in kept))
 
 
-def intervals_of(terms: Records, deliveries: Records, closed: Int64s, plan: Plan) -> Intervals:
-    """Return the intervals from the ends of buckets ``closed`` (B,) on, under terms (B,) and after deliveries (B,)."""
+def intervals_of(
+    terms: Records, deliveries: Records, closed: Int64s, plan: Plan, delays: Delays | None = None
+) -> Intervals:
+    """Return the intervals from the ends of buckets ``closed`` (B,) on, under terms (B,) and after deliveries (B,).
+
+    Suppliers' ``delays`` count where they are known.
+    """
     promised = buckets_of_days(terms["lead_time_days"], plan.width)
     review = buckets_of_days(terms["review_period_days"], plan.width)
     observed = deliveries["observed"].astype(np.int64) if plan.learns_lead_times else np.zeros_like(promised)
     lead_times = LeadTimes.certain(promised)
-    if observed.any():
-        lead_times = LeadTimes.learnt(promised, deliveries["buckets"].astype(np.int64), observed)
+    if observed.any() or (delays is not None and plan.learns_lead_times):
+        lead_times = LeadTimes.learnt(promised, deliveries["buckets"].astype(np.int64), observed, delays)
     # rounded first: a mean of 7.000000000000001 buckets is not eight
     lead = np.ceil(np.round(lead_times.mean(), 6)).astype(np.int64)
     after = protection_buckets(lead, review) - lead
@@ -62,7 +67,7 @@ def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Interval
     if np.any(needs_lead(targets.kind)):
         lead = lead_time_demand(grid, quantiles, intervals)
     return IntervalDemand(
-        protection=_over_lead(grid, quantiles, times, intervals.after_lead),
+        protection=protection_demand(grid, quantiles, intervals),
         cover=_over_lead(grid, quantiles, times, intervals.cover),
         lead=lead,
         protection_buckets=intervals.protection,
@@ -80,6 +85,11 @@ def shelf_life_units(
 def lead_time_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:
     """Return the demand of B keys over the lead time alone."""
     return _over_lead(grid, quantiles, intervals.lead_times, np.zeros(len(quantiles), dtype=np.int64))
+
+
+def protection_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:
+    """Return the demand of B keys over the lead time and what a decision must cover after it."""
+    return _over_lead(grid, quantiles, intervals.lead_times, intervals.after_lead)
 
 
 def _over_lead(grid: QuantileGrid, quantiles: Float32s, times: LeadTimes, after: Int64s) -> ProtectionDemand:

@@ -19,7 +19,8 @@ from replenishment.engine.orders import PositionChanges
 from replenishment.engine.requests import move, newest_unanswered, open_request
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
-from replenishment.events import Evidence, OrderWithheld, RestockRequested
+from replenishment.events import OrderWithheld, RestockRequested
+from replenishment.evidence import Evidence
 from replenishment.forecaster import Serving
 from replenishment.lead_time import LONGEST_BUCKETS, buckets_of_days
 from replenishment.order_days import ANY_DAY, is_order_closing, unserved

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,8 @@ def simulate(
     )
     say_ignored(files)
     planned = planned_of(signals, signal_columns, covariate_columns, files, period)
+    if planned is not None:
+        files = replace(files, signals=planned.events)
     plan = settings.plan()
     rules = on_grid(plan, period)
     available = available_of(inventory, files, period)

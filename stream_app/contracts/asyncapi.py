@@ -25,11 +25,12 @@ SUMMARIES: dict[TopicRole, str] = {
     "orders": "Order lines, cancellations, time passing",
     "inventory": "Counts, adjustments, receipts, answers to requests",
     "catalog": "Terms of stock keys; compacted",
+    "signals": "Plans and measurements beside demand: promotions, prices, numbers of your own",
     "restock": "Requests to replenish",
     "demand": "Demand of closed buckets, and corrections",
     "dead-letter": "Refused records with the reason",
 }
-RECEIVED: tuple[TopicRole, ...] = ("orders", "inventory", "catalog")
+RECEIVED: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "signals")
 
 
 def document() -> Schema:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
 from stream_app.contracts.recorder import Schema
 from stream_app.wire.outgoing import DEMAND_SCHEMA, _Demand, _Restock, _Scored
 
@@ -23,6 +23,7 @@ ADDED_LATER = frozenset(
         "textbook_units",
         "cold_start",
         "used_level",
+        "planned_units",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
         "deliveries_observed",

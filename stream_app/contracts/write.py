@@ -18,6 +18,7 @@ def schemas() -> Mapping[str, Schema]:
         "orders": inputs.orders(),
         "inventory": inputs.inventory_events(),
         "catalog": inputs.terms(),
+        "signals": inputs.signals(),
         "restock": outputs.restock(),
         "demand": outputs.demand(),
     }

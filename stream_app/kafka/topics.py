@@ -1,4 +1,4 @@
-"""The six topics of the product: their names, how they are created, whether they fit together.
+"""The seven topics of the product: their names, how they are created, whether they fit together.
 
 Input topics that we create are stamped by the broker (``LogAppendTime``):
 retention then goes by arrival, and a producer's wrong clock cannot pass as
@@ -17,14 +17,15 @@ from kafka.errors import KafkaError
 from replenishment.engine.columns import ROLES, Role
 from stream_app.errors import ConfigError, RestockError, Unavailable
 
-TopicRole: TypeAlias = Literal["orders", "inventory", "catalog", "restock", "demand", "dead-letter"]
-TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "restock", "demand", "dead-letter")
+TopicRole: TypeAlias = Literal["orders", "inventory", "catalog", "signals", "restock", "demand", "dead-letter"]
+TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "signals", "restock", "demand", "dead-letter")
 REBUILDABLE_MS = str(120 * 86_400_000)
 """The default window of 112 daily buckets, and a week to notice: so far back can state be rebuilt from the topics."""
 TOPIC_CONFIGS: Mapping[TopicRole, Mapping[str, str]] = {
     "orders": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
     "inventory": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
     "catalog": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"},
+    "signals": {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"},
     "restock": {"retention.ms": "-1"},
     "demand": {"retention.ms": "-1"},
     "dead-letter": {},
@@ -179,7 +180,8 @@ def co_partitioning_problems(counts: Mapping[str, int], names: TopicNames) -> li
     """Return a sentence for each reason why a worker cannot run on topics with these partition counts.
 
     Example:
-        >>> co_partitioning_problems({"orders": 3, "inventory": 3, "catalog": 3, "restock": 1}, TopicNames())
+        >>> inputs = {"orders": 3, "inventory": 3, "catalog": 3, "signals": 3}
+        >>> co_partitioning_problems({**inputs, "restock": 1}, TopicNames())
         ['topic demand does not exist: run `restock topics create`', \
 'topic dead-letter does not exist: run `restock topics create`']
     """

@@ -13,6 +13,7 @@ from stream_app.wire.dead_letters import dead_letter
 from stream_app.wire.inventory import decode_inventory
 from stream_app.wire.orders import decode_orders
 from stream_app.wire.outgoing import demand_record, restock_record
+from stream_app.wire.signals import decode_signals
 
 _offset = attrgetter("offset")
 
@@ -43,6 +44,8 @@ class JsonWire:
                 return decode_inventory(batch, self._admission)
             case "catalog":
                 return decode_catalog(batch, self._admission)
+            case "signals":
+                return decode_signals(batch, self._admission)
 
     def encode(self, partition: int, effects: Effects, batch: RecordBatch | None) -> Sequence[OutgoingRecord]:
         """Return restocks, demand and dead letters of one turn, in that order.

@@ -14,7 +14,8 @@ import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 
 from replenishment.accuracy import SCORED_LEVELS
-from replenishment.events import DemandClosed, Evidence, ForecastsScored, RestockRequested
+from replenishment.events import DemandClosed, ForecastsScored, RestockRequested
+from replenishment.evidence import Evidence
 from replenishment.keys import StockKey
 from stream_app.ports import Headers, OutgoingRecord, Record
 from stream_app.wire.times import shown
@@ -27,7 +28,15 @@ LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
 
 _ONLY_WHERE_USED = frozenset(
-    {"used_level", "order_days", "shelf_life_days", "shelf_life_units", "expected_daily_units", "lost_units"}
+    {
+        "used_level",
+        "order_days",
+        "shelf_life_days",
+        "shelf_life_units",
+        "expected_daily_units",
+        "lost_units",
+        "planned_units",
+    }
 )
 """Fields of the evidence that are absent, not null, where they say nothing."""
 

@@ -1,4 +1,4 @@
-"""One partition in the hands of this process: claim, read the catalog, then work batch by batch.
+"""One partition in the hands of this process: claim, read catalog and signals, then work batch by batch.
 
 Whatever goes wrong on the way, state in memory is dropped and the partition
 claimed again; the store decides where it stands. Nothing here is acknowledged
@@ -85,7 +85,7 @@ class PartitionRunner:
         await self._inbox.put(delivery)
 
     async def _run(self, generation: int, era: int, restored: asyncio.Future[Mapping[Role, int]]) -> None:
-        to_read: Sequence[Role] = ("catalog",)
+        to_read: Sequence[Role] = ("catalog", "signals")
         try:
             while not self._is_stopping:
                 standing = await self._claimed(generation, era, to_read)

@@ -56,10 +56,14 @@ class Cluster:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def run_model_store(self, *arguments: str) -> str:
+    def run_model_store(self, *arguments: str, timeout_seconds: float = 60) -> str:
         """Run a ``model-store`` command; return what it prints."""
         done = subprocess.run(
-            [*MODEL_STORE, *arguments], env=self.environment, capture_output=True, timeout=60, check=False
+            [*MODEL_STORE, *arguments],
+            env=self.environment,
+            capture_output=True,
+            timeout=timeout_seconds,
+            check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()

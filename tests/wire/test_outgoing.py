@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from replenishment.engine.effects import Effects, LineCounts
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
-from replenishment.events import DemandClosed, Evidence, ForecastsScored, Rejection, RestockRequested
+from replenishment.events import DemandClosed, ForecastsScored, Rejection, RestockRequested
+from replenishment.evidence import Evidence
 from stream_app.ports import OutgoingRecord, RecordBatch
 from tests.wire.builders import AT, ORDER, WIRE, Sent, batch, sent
 

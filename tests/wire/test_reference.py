@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from replenishment.engine.columns import Role
-from replenishment.events import Evidence, InventoryEvent
+from replenishment.events import InventoryEvent
+from replenishment.evidence import Evidence
 from stream_app.wire.admission import Admission
 from stream_app.wire.json_wire import JsonWire
 from stream_app.wire.refusals import Code
@@ -30,7 +31,7 @@ def record_of(example: str, offset: int = 0) -> Sent:
     return Sent(example.encode(), key, offset)
 
 
-@pytest.mark.parametrize("topic", ["orders", "inventory", "catalog"])
+@pytest.mark.parametrize("topic", ["orders", "inventory", "catalog", "signals"])
 def test_every_example_is_accepted(topic: Role) -> None:
     assert examples(topic)
     assert [refusal(topic, record_of(example), WIRE) for example in examples(topic)] == [None] * len(examples(topic))
@@ -59,6 +60,6 @@ def test_settings_of_the_wire_are_refused_if_they_make_no_sense() -> None:
 
 
 def test_an_empty_batch_keeps_its_span() -> None:
-    for topic in ("orders", "inventory", "catalog"):
+    for topic in ("orders", "inventory", "catalog", "signals"):
         fetched = batch(topic, [])
         assert WIRE.decode(fetched).span.start == fetched.start  # type: ignore[union-attr]
