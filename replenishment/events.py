@@ -4,12 +4,13 @@ Times are epoch milliseconds; a stock key is ``location|sku`` as bytes. Order
 lines have no class here: they travel as columns (``engine/columns.py``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from replenishment.arrays import Float64s, Int64s
+from replenishment.evidence import Evidence
 
 
 class StockCounted(msgspec.Struct, frozen=True, gc=False):
@@ -144,7 +145,13 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     currency, None = not known. A request of more than ``approval_above_units``
     or ``approval_above_value``, or that makes the value of the requests of
     ``budget_days`` (1-365) exceed ``budget_value``, waits for approval. Within
-    ``cool_down_buckets`` (0-365) of a request no smaller one follows.
+    ``cool_down_buckets`` (0-365) of a request no smaller one follows. ``order_days`` is the set of weekdays on which
+    the supplier takes orders, 0 = any time; ``rounding`` how packs become
+    whole; ``shelf_life_days`` 0-3,650 from receipt on, None = nothing
+    perishes. With ``unmet_demand`` ``lost_sales`` levels count on losing what
+    stock cannot serve before delivery. ``expected_daily_units`` 0-10⁶ stands
+    in for demand until the key has sold for 14 buckets; ``successor_of`` is
+    the SKU, of the same location, that it replaces.
     """
 
     key: bytes
@@ -170,69 +177,12 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     budget_value: float | None = None
     budget_days: float = 30.0
     cool_down_buckets: int = 0
-
-
-class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """Why this quantity; enough to compute it again.
-
-    Position parts are those just before the request. ``expected_units`` and
-    ``quantile_units`` (at ``service_level``, which is what ``service_kind``
-    says) are of demand over the ``protection_buckets`` from ``forecast_origin``
-    on; ``reorder_units`` and ``order_up_to_units`` are s and S before whole
-    units were made of them; ``raw_units`` is S minus position or whole lots of
-    ``order_quantity_units``, ``minimum_units``, ``pack_units`` and
-    ``maximum_units`` the limits applied to it (None = none), with
-    ``cap_units`` on any request. ``textbook_units`` is what mean and deviation
-    of the last 28 days and a normal quantile would have ordered.
-    ``lead_time_days`` is the catalog's; levels rest on mean and deviation in
-    buckets of it and the ``deliveries_observed`` together.
-    ``cold_start`` says that the key had closed fewer than 14 buckets.
-    ``positions`` are the next offsets of each input topic at the decision.
-    ``used_level`` is the level after online calibration, None where it is the
-    ``service_level``. ``planned_units`` are the part of ``expected_units`` that
-    is due to plans (below 0 = they lower demand), None where nothing is planned.
-    ``approval_reasons`` say why a person must release the request, ``value`` is
-    what it costs; both None where there are no such limits.
-    """
-
-    policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
-    service_kind: Literal["cycle", "fill", "newsvendor", "cost"]
-    service_level: float
-    on_hand: int
-    backorders: int
-    on_order: int
-    in_transit: int
-    pending: int
-    inventory_position: int
-    reorder_point: int
-    order_up_to_level: int
-    protection_buckets: int
-    cover_buckets: int
-    bucket_seconds: int
-    lead_time_days: float
-    lead_time_mean_buckets: float
-    lead_time_deviation_buckets: float
-    deliveries_observed: int
-    forecast_origin: int
-    expected_units: float
-    quantile_units: float
-    reorder_units: float
-    order_up_to_units: float
-    raw_units: int
-    order_quantity_units: int | None
-    minimum_units: int | None
-    pack_units: int
-    maximum_units: int | None
-    cap_units: int
-    textbook_units: int
-    stock_assumed: bool
-    cold_start: bool
-    model_rung: str
-    positions: Mapping[str, int]
-    used_level: float | None = None
-    value: float | None = None
-    approval_reasons: tuple[str, ...] | None = None
-    planned_units: float | None = None
+    order_days: int = 0
+    rounding: Literal["up", "nearest", "down_to_max"] = "up"
+    shelf_life_days: float | None = None
+    unmet_demand: Literal["backorders", "lost_sales"] = "backorders"
+    expected_daily_units: float | None = None
+    successor_of: str = ""
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):

@@ -12,8 +12,10 @@ from replenishment.engine.evidence import KeyFacts, evidence_of, position_of
 from replenishment.engine.requests import latest_made, move, open_request, spent_value
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
-from replenishment.events import Evidence, OrderWithheld, RestockRequested
+from replenishment.events import OrderWithheld, RestockRequested
+from replenishment.evidence import Evidence
 from replenishment.lead_time import LONGEST_BUCKETS, buckets_of_days
+from replenishment.order_days import unserved
 from replenishment.policy import OrderQuantity
 from replenishment.stock import Approval, RequestParts
 
@@ -45,8 +47,9 @@ def decide(
     """Return the request that is due at a net stock, or why there can be none; None if nothing is missing."""
     position, limits = position_of(state, row, net_units), facts.limits
     quantity = facts.quantity(position.units, limits, state.plan.max_request_ratio)
-    if quantity.reason is not None:
-        return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
+    reason = quantity.reason or unserved(state.plan.width, facts.order_days, moment.open_bucket - 1)
+    if reason is not None:
+        return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, reason)
     if quantity.units == 0:
         return None
     if facts.cool_down_buckets:

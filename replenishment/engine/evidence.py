@@ -7,13 +7,16 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from replenishment.arrays import Int64s
+from replenishment.engine.expected import YOUNG_BUCKETS
 from replenishment.engine.state import PartitionState
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
+from replenishment.order_days import named_days
 from replenishment.policy import (
     ApprovalLimits,
     OrderLimits,
     OrderQuantity,
     Policy,
+    Rounding,
     ServiceKind,
     lot_quantity,
     order_quantity,
@@ -38,13 +41,16 @@ _DERIVED = (
     "lead_time_deviation_buckets",
     "deliveries_observed",
     "stepped_bucket",
+    "order_days",
+    "shelf_life_days",
+    "shelf_life_units",
+    "expected_daily_units",
+    "lost_units",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
     "planned_units",
 )
 _Number = TypeVar("_Number", int, float)
-YOUNG_BUCKETS = 14
-"""A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
 _TERMS = (
     "minimum_units",
     "pack_units",
@@ -56,6 +62,7 @@ _TERMS = (
     "budget_value",
     "budget_days",
     "cool_down_buckets",
+    "rounding",
 )
 
 
@@ -82,6 +89,11 @@ class KeyFacts(NamedTuple):
     lead_time_deviation_buckets: float
     deliveries_observed: int
     stepped_bucket: int
+    order_days: int
+    shelf_life_days: float
+    shelf_life_units: int
+    expected_daily_units: float
+    lost_units: float
     textbook_reorder_units: float
     textbook_order_up_to_units: float
     planned_units: float
@@ -95,14 +107,21 @@ class KeyFacts(NamedTuple):
     budget_value: float
     budget_days: float
     cool_down_buckets: int
+    rounding: int
     age_buckets: int
     expected_units: float
     quantile_units: float
 
     @property
     def limits(self) -> OrderLimits:
-        """What the supplier allows."""
-        return OrderLimits(self.minimum_units or None, self.pack_units or 1, self.maximum_units or None)
+        """What the supplier allows, and what sells before it perishes."""
+        return OrderLimits(
+            self.minimum_units or None,
+            self.pack_units or 1,
+            self.maximum_units or None,
+            Rounding(self.rounding),
+            self.shelf_life_units if self.shelf_life_days else None,
+        )
 
     @property
     def approval(self) -> ApprovalLimits:
@@ -236,5 +255,12 @@ def evidence_of(
         model_rung=rung,
         positions=dict(sorted(positions.items())),
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
+        rounding=limits.rounding.label,
+        units_after={step.limit: step.units for step in quantity.steps},
+        order_days=named_days(facts.order_days) or None,
+        shelf_life_days=facts.shelf_life_days or None,
+        shelf_life_units=limits.shelf_life_units,
+        expected_daily_units=facts.expected_daily_units or None,
+        lost_units=round(facts.lost_units, 3) or None,
         planned_units=round(facts.planned_units, 3) or None,
     )

@@ -19,6 +19,7 @@ from replenishment.engine.state import ForecastColumns, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import OrderWithheld
 from replenishment.forecaster import Serving
+from replenishment.order_days import ANY_DAY, is_order_closing
 from replenishment.stock import StockKnowledge
 
 
@@ -159,13 +160,21 @@ def _has_decision(state: PartitionState, columns: ForecastColumns, rows: Int64s)
 
 
 def _is_periodic(state: PartitionState, rows: Int64s) -> Bools:
-    return np.asarray(state.champion.rows["review_period_days"][rows] > 0)
+    derived = state.champion.rows
+    return np.asarray((derived["review_period_days"][rows] > 0) | (derived["order_days"][rows] != ANY_DAY))
 
 
 def _is_review_day(state: PartitionState, rows: Int64s, bucket: int) -> Bools:
-    """Return whether decide_from + n review periods, n = 0, 1, …, lies in (start, end] of the bucket."""
+    """Return whether decide_from + n review periods, n = 0, 1, …, lies in (start, end] of the bucket.
+
+    Where the supplier takes orders on some days only, those days decide, whatever the review period.
+    """
     width = state.plan.width
     start, end = width.start_of(bucket), width.start_of(bucket + 1)
     period = np.maximum(np.round(state.champion.rows["review_period_days"][rows] * DAY_MS), 1).astype(np.int64)
     latest = (end - state.progress.decide_from) // period
-    return np.asarray((latest >= 0) & (state.progress.decide_from + latest * period > start))
+    is_review = np.asarray((latest >= 0) & (state.progress.decide_from + latest * period > start))
+    days = state.champion.rows["order_days"][rows]
+    if not days.any():
+        return is_review
+    return np.where(days != ANY_DAY, is_order_closing(width, days, bucket), is_review)

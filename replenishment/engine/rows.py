@@ -19,7 +19,7 @@ from replenishment.engine.known import KeptSignal
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
 from replenishment.lead_time import REMEMBERED_DELIVERIES
-from replenishment.policy import ServiceKind
+from replenishment.policy import Rounding, ServiceKind
 from replenishment.segments import CELLS
 
 LAYOUT = 4
@@ -126,6 +126,10 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("textbook_reorder_units", "<f8"),  # what the last 28 days say instead
                 ("textbook_order_up_to_units", "<f8"),
                 ("order_quantity_units", "<i8"),  # the lot of (s,nQ), 0 = none
+                ("shelf_life_days", "<f8"),
+                ("shelf_life_units", "<i8"),  # expected to sell until an order perishes; only with a shelf life
+                ("expected_daily_units", "<f8"),  # that stand in for demand; 0 = the forecast decides
+                ("lost_units", "<f8"),  # expected to be lost before delivery, which S need not cover
                 ("lead_time_mean_buckets", "<f4"),  # of promises and deliveries together
                 ("lead_time_deviation_buckets", "<f4"),
                 ("deliveries_observed", "<u4"),
@@ -134,6 +138,7 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("policy", "u1"),  # Policy
                 ("service_kind", "u1"),  # ServiceKind
                 ("traits", "u1"),  # Traits
+                ("order_days", "u1"),
                 ("scored_lead", "<u2", (LEADS,)),  # forecasts that wait for their demand, protection interval first
                 ("scored_due", "<i4", (LEADS,)),  # the bucket with whose end it is known, 0 = none waits
                 ("scored_units", "<f4", (LEADS, len(SCORED_LEVELS) + 1)),  # quantiles, then the mean
@@ -192,8 +197,14 @@ def terms_table() -> Table:
                 ("budget_value", "<f8"),
                 ("budget_days", "<f8"),
                 ("cool_down_buckets", "<i4"),
+                ("shelf_life_days", "<f8"),  # 0 = nothing perishes
+                ("expected_daily_units", "<f8"),  # 0 = not known
                 ("supplier", "S64"),
                 ("category", "S64"),
+                ("successor_of", "S64"),
+                ("order_days", "u1"),  # set of weekdays, 0 = any time
+                ("rounding", "u1"),  # Rounding
+                ("is_lost_sales", "u1"),  # what stock cannot serve before delivery counts as lost
                 ("is_active", "u1"),
                 ("service_kind", "u1"),  # ServiceKind
                 ("is_textbook", "u1"),  # levels from the last 28 days, not from the forecast
@@ -301,8 +312,14 @@ def terms_row(entry: CatalogEntry) -> Records:
             *(-1 if limit is None else limit for limit in _approval_limits(entry)),
             entry.budget_days,
             entry.cool_down_buckets,
+            entry.shelf_life_days or 0.0,
+            entry.expected_daily_units or 0.0,
             entry.supplier.encode(),
             entry.category.encode(),
+            entry.successor_of.encode(),
+            entry.order_days,
+            Rounding[entry.rounding.upper()],
+            entry.unmet_demand == "lost_sales",
             entry.active,
             ServiceKind[entry.service_kind.upper()],
             entry.levels_from == "textbook",

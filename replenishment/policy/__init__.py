@@ -2,7 +2,7 @@
 
 from replenishment.policy.approval import ApprovalLimits
 from replenishment.policy.levels import IntervalDemand, Levels, Targets, critical_ratio, levels, levels_of, needs_lead
-from replenishment.policy.names import Policy, ServiceKind
+from replenishment.policy.names import Policy, Rounding, ServiceKind
 from replenishment.policy.quantity import (
     LimitStep,
     OrderLimits,
@@ -22,6 +22,7 @@ __all__ = [
     "OrderQuantity",
     "Policy",
     "RecentDemand",
+    "Rounding",
     "ServiceKind",
     "Targets",
     "critical_ratio",

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
 from stream_app.contracts.recorder import Schema
 from stream_app.wire.outgoing import DEMAND_SCHEMA, Joint, _Demand, _Restock, _Scored
 
@@ -30,6 +30,13 @@ ADDED_LATER = frozenset(
         "lead_time_deviation_buckets",
         "deliveries_observed",
         "scored",
+        "rounding",
+        "units_after",
+        "order_days",
+        "shelf_life_days",
+        "shelf_life_units",
+        "expected_daily_units",
+        "lost_units",
     }
 )
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""

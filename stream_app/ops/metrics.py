@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from replenishment.engine.effects import Effects, LineCounts, VersionAccuracy
 from replenishment.engine.progress import UNKNOWN
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
 from stream_app.ops.accuracy import AccuracyCollector
 from stream_app.ops.shadow import ShadowMetrics
 from stream_app.ports import Meter, Outcome

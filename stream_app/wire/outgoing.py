@@ -14,7 +14,8 @@ import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from replenishment.accuracy import SCORED_LEVELS
-from replenishment.events import DemandClosed, Evidence, ForecastsScored, RestockRequested
+from replenishment.events import DemandClosed, ForecastsScored, RestockRequested
+from replenishment.evidence import Evidence
 from replenishment.keys import StockKey
 from stream_app.ports import Headers, OutgoingRecord, Record
 from stream_app.wire.times import shown
@@ -25,6 +26,21 @@ DEMAND_IDS = uuid5(NAMESPACE_URL, "urn:restock:demand")
 TRACE_HEADERS = ("traceparent", "tracestate")
 LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
+
+_ONLY_WHERE_USED = frozenset(
+    {
+        "used_level",
+        "value",
+        "approval_reasons",
+        "order_days",
+        "shelf_life_days",
+        "shelf_life_units",
+        "expected_daily_units",
+        "lost_units",
+        "planned_units",
+    }
+)
+"""Fields of the evidence that are absent, not null, where they say nothing."""
 
 _encode = msgspec.json.Encoder().encode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -180,11 +196,9 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
-    # only where there is something to say: who never calibrates or plans sees what was there before
-    for name in ("used_level", "planned_units", "value", "approval_reasons"):
-        if fields[name] is None:
-            del fields[name]
-    return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
+    # what a key does not have is left out: who uses none of it sees what was there before
+    told = {name: value for name, value in fields.items() if value is not None or name not in _ONLY_WHERE_USED}
+    return {**told, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 
 def _nullable(values: Sequence[float]) -> list[float | None]:
