@@ -17,16 +17,8 @@ import numpy as np
 from replenishment.arrays import Records
 from replenishment.engine.columns import ROLES
 from replenishment.engine.progress import UNKNOWN, Progress
-from replenishment.engine.rows import (
-    NEVER,
-    Table,
-    accuracy_table,
-    hot_table,
-    restocks_table,
-    terms_row,
-    terms_table,
-    window_table,
-)
+from replenishment.engine.rows import NEVER, Table, accuracy_table, hot_table, restocks_table, window_table
+from replenishment.engine.terms import terms_row, terms_table
 from replenishment.events import CatalogEntry
 from replenishment.keys import stock_key
 from replenishment.stock import StockKnowledge

@@ -11,8 +11,8 @@ import numpy as np
 
 from replenishment.arrays import Bools, Float64s, Int64s, Records
 from replenishment.engine.columns import LineKind, OrderColumns
-from replenishment.engine.rows import terms_row, terms_table
 from replenishment.engine.state import PartitionState
+from replenishment.engine.terms import terms_row, terms_table
 from replenishment.events import CatalogEntry, StockAdjusted
 from replenishment.stock import StockKnowledge
 

@@ -1,7 +1,7 @@
 """Catalog entries into terms: levels follow at the next closing, supplier, pack, limits and activity at once."""
 
-from replenishment.engine.rows import terms_row
 from replenishment.engine.state import PartitionState
+from replenishment.engine.terms import terms_row
 from replenishment.engine.turn import Turn
 from replenishment.events import CatalogEntry
 

@@ -22,11 +22,11 @@ from replenishment.engine.rows import (
     restocks_table,
     seen_table,
     signals_table,
-    terms_table,
     waiting_table,
     window_table,
 )
 from replenishment.engine.state import OpenRequest, PartitionState
+from replenishment.engine.terms import terms_table
 from replenishment.events import RestockRequested
 from replenishment.stock import Approval, RequestParts, RequestStatus
 

@@ -20,10 +20,9 @@ from replenishment.engine.rows import (
     deliveries_table,
     forecast_table,
     hot_table,
-    terms_row,
-    terms_table,
     window_table,
 )
+from replenishment.engine.terms import terms_row, terms_table
 from replenishment.events import CatalogEntry, RestockRequested
 from replenishment.forecaster import Forecaster
 from replenishment.quantiles import QuantileGrid

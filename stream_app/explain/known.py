@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from replenishment.engine.rows import terms_table
+from replenishment.engine.terms import terms_table
 from replenishment.keys import key_bytes
 from stream_app.approvals import waiting_requests
 from stream_app.explain.silence import Known

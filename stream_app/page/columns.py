@@ -13,7 +13,8 @@ import numpy as np
 
 from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
 from replenishment.engine.plan import Plan
-from replenishment.engine.rows import NEVER, Table, hot_table, restocks_table, terms_table
+from replenishment.engine.rows import NEVER, Table, hot_table, restocks_table
+from replenishment.engine.terms import terms_table
 from replenishment.quantiles import ProtectionDemand
 from replenishment.stock import ENDED, StockKnowledge
 from stream_app.store.reader import Standing, StateReader

@@ -8,7 +8,8 @@ import numpy as np
 from replenishment.buckets import BucketWidth
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
-from replenishment.engine.rows import forecast_table, hot_table, terms_table, window_table
+from replenishment.engine.rows import forecast_table, hot_table, window_table
+from replenishment.engine.terms import terms_table
 from stream_app.inspect import key_states
 from stream_app.page.columns import read_columns
 from stream_app.page.listing import Query, listed
