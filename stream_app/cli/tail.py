@@ -8,12 +8,12 @@ from itertools import islice
 
 import click
 
-from stream_app.kafka.topics import TOPIC_ROLES, TopicNames
+from stream_app.kafka.topics import JOINT_ROLES, TOPIC_ROLES, TopicNames
 from stream_app.settings import load_settings
 
 
 @click.command()
-@click.argument("topic", type=click.Choice(TOPIC_ROLES))
+@click.argument("topic", type=click.Choice([*TOPIC_ROLES, *JOINT_ROLES]))
 @click.option("--from-beginning", is_flag=True, help="Begin with the oldest record instead of waiting for new ones.")
 @click.option("--no-follow", is_flag=True, help="End at the present end of the topic.")
 @click.option("-n", "--records", "count", type=click.IntRange(1), help="End after so many records.")
@@ -36,7 +36,7 @@ def tail(*, topic: str, from_beginning: bool, no_follow: bool, count: int | None
 
     def records() -> Generator[Message, None, None]:
         settings = load_settings()
-        with reading(settings.kafka, TopicNames(settings.topic_prefix).of(topic)) as reader:
+        with reading(settings.kafka_access(), TopicNames(settings.topic_prefix).of(topic)) as reader:
             starts, ends = reader.starts(), reader.ends()
             yield from reader.read(starts if from_beginning else ends, ends if no_follow else None)
 

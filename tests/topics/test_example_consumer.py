@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.topics import TopicNames, create
 from tests.e2e.cluster import eventually
 from tests.topics.test_contracts import ROOT, golden
@@ -20,7 +21,7 @@ def test_it_takes_each_request_once_across_repeats_and_kills(
     kafka_bootstrap: str, unique_name: str, tmp_path: Path
 ) -> None:
     names = TopicNames(f"{unique_name}.")
-    create(kafka_bootstrap, names, 2, 1)
+    create(KafkaAccess(kafka_bootstrap), names, 2, 1)
     database, topic = tmp_path / "picks.sqlite", names.of("restock")
     (request, *_) = golden("restock")
     requests = [{**request, "restock_id": f"id-{number}", "quantity": number + 1} for number in range(40)]
