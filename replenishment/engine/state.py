@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
+from typing import TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -29,6 +30,8 @@ from replenishment.quantiles import QuantileGrid
 from replenishment.stock import Approval, RequestParts
 
 FIRST_CAPACITY = 256
+_UNKNOWN_TERMS = terms_row(CatalogEntry(key=b""))
+_Rows = TypeVar("_Rows", Records, Int64s)
 
 
 @dataclass(slots=True)
@@ -124,7 +127,8 @@ class OpenRequest:
 class PartitionState:
     """All of one partition.
 
-    Structured arrays have capacity for more rows than there are keys.
+    Structured arrays have capacity for more rows than there are keys; those
+    from ``begun`` on hold nothing yet, not even what a new key begins with.
     ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
     requests of a key, kept for speed and never stored; so is ``asked``, the
     ids of a row's requests that were made here, oldest first. ``waiting`` are
@@ -145,6 +149,7 @@ class PartitionState:
     pending: Int64s
     incoming: ForecastColumns | None = None
     keys: KeyIndex = field(default_factory=KeyIndex)
+    begun: int = 0
     requests: dict[str, OpenRequest] = field(default_factory=dict)
     asked: dict[int, list[str]] = field(default_factory=dict)
     waiting: dict[str, RestockRequested] = field(default_factory=dict)
@@ -172,8 +177,10 @@ class PartitionState:
         """Return the row of each key (N,); a new key gets the next one."""
         get = self.keys.rows.get
         rows = np.fromiter(map(get, keys, repeat(-1)), dtype=np.int64, count=len(keys))
-        for place in np.flatnonzero(rows < 0).tolist():
-            rows[place] = self.row_of(keys[place])
+        new = np.flatnonzero(rows < 0).tolist()
+        if new:
+            self._add(dict.fromkeys(keys[place] for place in new))
+            rows[new] = [self.keys.rows[keys[place]] for place in new]
         return rows
 
     def row_of(self, key: bytes) -> int:
@@ -181,11 +188,17 @@ class PartitionState:
         row = self.keys.rows.get(key)
         if row is None:
             row = self.keys.count
-            self.keys.rows[key] = row
-            self.keys.keys.append(key)
-            self.reserve(row + 1)
-            self.hot["ordinal"][row] = row
+            self._add({key: None})
         return row
+
+    def _add(self, keys: dict[bytes, None]) -> None:
+        """Give new keys the next rows, in their order."""
+        first = self.keys.count
+        end = first + len(keys)
+        self.keys.rows.update(zip(keys, range(first, end), strict=True))
+        self.keys.keys.extend(keys)
+        self.reserve(end)
+        self.hot["ordinal"][first:end] = np.arange(first, end)
 
     def position_of(self, row: int) -> int:
         """Return the inventory position of one key: net stock + on order + in transit + pending."""
@@ -198,23 +211,33 @@ class PartitionState:
         return np.asarray(self.hot["net_units"][rows] + pipeline)
 
     def reserve(self, count: int) -> None:
-        """Make room for ``count`` keys; capacity at least doubles."""
-        capacity = len(self.hot)
-        if count <= capacity:
+        """Have rows for ``count`` keys, new ones as of a key of which nothing is known."""
+        if count > len(self.hot):
+            self._grow(max(2 * len(self.hot), count))
+        new = slice(self.begun, count)
+        if new.start >= count:
             return
-        more = max(capacity, count - capacity)
-        plan = self.plan
-        self.hot = np.concatenate([self.hot, _hot_rows(plan, more)])
-        self.window = np.concatenate([self.window, _window_rows(plan, more)])
-        self.terms = np.concatenate([self.terms, _terms_rows(more)])
-        self.deliveries = np.concatenate([self.deliveries, np.zeros(more, dtype=deliveries_table().row)])
+        for name in ("counted_at", "short_since", "short_until"):
+            self.hot[name][new] = NEVER
+        for name in ("born_bucket", "closed_bucket"):
+            self.window[name][new] = NEVER
+        self.terms[new] = _UNKNOWN_TERMS
         for columns in (self.champion, self.incoming):
             if columns is not None:
-                columns.rows = np.concatenate([columns.rows, _forecast_rows(columns.table, more)])
-        nothing = np.zeros(more, dtype=np.int64)
-        self.on_order = np.concatenate([self.on_order, nothing])
-        self.in_transit = np.concatenate([self.in_transit, nothing])
-        self.pending = np.concatenate([self.pending, nothing])
+                columns.rows["stepped_bucket"][new] = NEVER
+        self.begun = count
+
+    def _grow(self, capacity: int) -> None:
+        self.hot = _grown(self.hot, capacity)
+        self.window = _grown(self.window, capacity)
+        self.terms = _grown(self.terms, capacity)
+        self.deliveries = _grown(self.deliveries, capacity)
+        for columns in (self.champion, self.incoming):
+            if columns is not None:
+                columns.rows = _grown(columns.rows, capacity)
+        self.on_order = _grown(self.on_order, capacity)
+        self.in_transit = _grown(self.in_transit, capacity)
+        self.pending = _grown(self.pending, capacity)
 
 
 def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster) -> PartitionState:
@@ -240,9 +263,9 @@ def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster)
             quantile_levels=progress.quantile_levels if is_lost else columns.levels,
         ),
         champion=columns,
-        hot=_hot_rows(plan, FIRST_CAPACITY),
-        window=_window_rows(plan, FIRST_CAPACITY),
-        terms=_terms_rows(FIRST_CAPACITY),
+        hot=np.zeros(FIRST_CAPACITY, dtype=hot_table(plan).row),
+        window=np.zeros(FIRST_CAPACITY, dtype=window_table(plan).row),
+        terms=np.zeros(FIRST_CAPACITY, dtype=terms_table().row),
         deliveries=np.zeros(FIRST_CAPACITY, dtype=deliveries_table().row),
         on_order=nothing.copy(),
         in_transit=nothing.copy(),
@@ -250,19 +273,11 @@ def opened(partition: int, plan: Plan, progress: Progress, champion: Forecaster)
     )
 
 
-def _hot_rows(plan: Plan, count: int) -> Records:
-    rows = np.zeros(count, dtype=hot_table(plan).row)
-    rows["counted_at"] = NEVER
-    rows["short_since"] = NEVER
-    rows["short_until"] = NEVER
-    return rows
-
-
-def _window_rows(plan: Plan, count: int) -> Records:
-    rows = np.zeros(count, dtype=window_table(plan).row)
-    rows["born_bucket"] = NEVER
-    rows["closed_bucket"] = NEVER
-    return rows
+def _grown(rows: _Rows, capacity: int) -> _Rows:
+    """Return rows with zeros after them: the system gives those memory only once they are written."""
+    grown = np.zeros(capacity, dtype=rows.dtype)
+    grown[: len(rows)] = rows
+    return cast(_Rows, grown)
 
 
 def _forecast_rows(table: Table, count: int) -> Records:
@@ -275,9 +290,3 @@ def _account() -> Records:
     account = np.zeros(1, dtype=accuracy_table().row)
     account["fast_units"] = np.inf
     return account
-
-
-def _terms_rows(count: int) -> Records:
-    rows = np.zeros(count, dtype=terms_table().row)
-    rows[:] = terms_row(CatalogEntry(key=b""))
-    return rows

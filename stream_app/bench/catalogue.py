@@ -5,6 +5,7 @@ from stream_app.bench.figures import Figure
 from stream_app.bench.job import JOB
 from stream_app.bench.keys import KEYS
 from stream_app.bench.lines import LINES
+from stream_app.bench.swap import SWAP
 from stream_app.bench.workers import WORKERS
 
-FIGURES: tuple[Figure, ...] = (LINES, JOB, CLOSING, KEYS, WORKERS)
+FIGURES: tuple[Figure, ...] = (LINES, JOB, CLOSING, KEYS, SWAP, WORKERS)

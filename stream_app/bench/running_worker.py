@@ -79,6 +79,10 @@ class RunningWorker:
                 found = told if told.get("event") == event else found
         return found
 
+    def count_of(self, event: str) -> int:
+        """Return how often its log tells of an event."""
+        return self.process.log.read_text().count(f'"event": "{event}"')
+
     def applied_lines(self, partitions: int) -> int:
         """Return how many records of ``orders`` are durable in its state."""
         return sum(one.positions.get("orders", 0) for one in self.progress(partitions))

@@ -35,6 +35,7 @@ def bench(
     job      units per SKU and hour, to Faust and Quix Streams; wrong answers are told
     closing  one bucket of 100,000 keys, to the bare net and a bare HSET of the same bytes
     keys     memory of a key, and a worker's start, to HGETALL of the same rows
+    swap     lines per second and pauses while a new model takes over, to without
     workers  CPU seconds of a line, two workers to one
 
     Each starts a Kafka and a Valkey of its own (append-only, fsync with every
