@@ -85,6 +85,13 @@ class LevelsType(click.ParamType):
     help="What the inputs of a net may take beside TensorFlow; of more SKUs a sample is drawn.",
 )
 @click.option(
+    "--disk-gb",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="What more of them may take in a file below --work while a net is fitted, instead of a sample.",
+)
+@click.option(
     "--decision-levels",
     type=LevelsType(),
     default="0.9,0.95,0.99",
@@ -205,6 +212,7 @@ def _plan(
     epochs: int | None,
     seconds_at_most: float | None,
     memory_gb: float,
+    disk_gb: float,
     decision_levels: tuple[float, ...],
     seed: int,
     machines: "Machines | None",
@@ -212,6 +220,7 @@ def _plan(
     from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
     from model_store.training.plan import DEFAULT_EPOCHS, LEAST_STEPS, RunPlan
+    from model_store.training.room import Room
 
     return RunPlan(
         epochs=epochs or DEFAULT_EPOCHS,
@@ -223,7 +232,7 @@ def _plan(
         promotes=not no_promote,
         refreshes=refresh,
         decision_levels=decision_levels,
-        most_bytes=round(memory_gb * 2**30),
+        room=Room(round(memory_gb * 2**30), round(disk_gb * 2**30), kept),
         checkpoints=Checkpoints(kept / FITS) if machines is None or machines.is_first else None,
         machines=machines,
     )

@@ -52,11 +52,16 @@ def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Interval
     if np.any(needs_lead(targets.kind)):
         lead = _over_lead(grid, quantiles, times, np.zeros(len(quantiles), dtype=np.int64))
     return IntervalDemand(
-        protection=_over_lead(grid, quantiles, times, intervals.after_lead),
+        protection=protection_demand(grid, quantiles, intervals),
         cover=_over_lead(grid, quantiles, times, intervals.cover),
         lead=lead,
         protection_buckets=intervals.protection,
     )
+
+
+def protection_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:
+    """Return the demand of B keys over the lead time and what a decision must cover after it."""
+    return _over_lead(grid, quantiles, intervals.lead_times, intervals.after_lead)
 
 
 def _over_lead(grid: QuantileGrid, quantiles: Float32s, times: LeadTimes, after: Int64s) -> ProtectionDemand:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s, Records
+from replenishment.engine.known import KnownSignals
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.repeats import SeenLines
@@ -144,6 +145,7 @@ class PartitionState:
     unanswered: dict[int, list[str]] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
     seen: dict[int, SeenLines] = field(default_factory=dict)
+    signals: KnownSignals = field(default_factory=KnownSignals)
     abandoned: list[str] = field(default_factory=list)
     accounts: dict[str, Records] = field(default_factory=dict)
     open_requests: int = 0

@@ -23,7 +23,7 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
             f" needed by {minute(request['needed_by'])}."
         ),
         _position(evidence),
-        _level(evidence),
+        _level(evidence) + _plans(evidence),
         _quantity(request, evidence),
         _origin(request, evidence),
     ]
@@ -112,6 +112,16 @@ def _level(evidence: Mapping[str, Any]) -> str:
         else f"That is at or below the reorder point of {evidence['reorder_point']:,}"
     )
     return f"{level}: {subject} {promise}.{expected}"
+
+
+def _plans(evidence: Mapping[str, Any]) -> str:
+    """Say what plans add to expected demand, or take off it; nothing where nothing is planned."""
+    units = evidence.get("planned_units") or 0.0
+    if not units:
+        return ""
+    without = evidence["expected_units"] - units
+    change = f"{abs(units):,.0f} {'more' if units > 0 else 'fewer'}"
+    return f" Planned promotions, prices and the like make that {change}: without them it would be {without:,.0f}."
 
 
 def _lead_time(evidence: Mapping[str, Any]) -> str:
