@@ -18,7 +18,7 @@ INCLUDED = "DESCRIBE"
 
 LEFT_OUT = {
     "trainer": (("READ", "inventory"), ("READ", "restock"), ("READ", "signals")),
-    "operator": (("WRITE", "signals"),),
+    "operator": (("WRITE", "signals"), ("READ", "signals")),
 }
 """What these lives do not use, since it takes minutes: options of `train`, and feeding signals."""
 
