@@ -4,12 +4,13 @@ Times are epoch milliseconds; a stock key is ``location|sku`` as bytes. Order
 lines have no class here: they travel as columns (``engine/columns.py``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from replenishment.arrays import Float64s, Int64s
+from replenishment.evidence import Evidence
 
 
 class StockCounted(msgspec.Struct, frozen=True, gc=False):
@@ -72,8 +73,35 @@ class RestockShipped(msgspec.Struct, frozen=True, gc=False):
     expected_at: int | None = None
 
 
+class RestockApproved(msgspec.Struct, frozen=True, gc=False):
+    """A person released a request that waits for approval; ``by`` says who, empty = not said."""
+
+    key: bytes
+    event_id: str
+    occurred_at: int
+    restock_id: str
+    by: str = ""
+
+
+class RestockDeclined(msgspec.Struct, frozen=True, gc=False):
+    """A person decided that a request that waits for approval is not made."""
+
+    key: bytes
+    event_id: str
+    occurred_at: int
+    restock_id: str
+    by: str = ""
+
+
 InventoryEvent: TypeAlias = (
-    StockCounted | StockAdjusted | StockReceived | RestockAccepted | RestockRejected | RestockShipped
+    StockCounted
+    | StockAdjusted
+    | StockReceived
+    | RestockAccepted
+    | RestockRejected
+    | RestockShipped
+    | RestockApproved
+    | RestockDeclined
 )
 
 
@@ -114,7 +142,16 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     ``category`` at most 64 bytes. ``order_quantity_units`` is the lot Q of
     (s,nQ), None = another policy; ``levels_from`` ``textbook`` takes levels
     from the last 28 days instead of the forecast. Costs are 0-10⁹ in one
-    currency, None = not known.
+    currency, None = not known. A request of more than ``approval_above_units``
+    or ``approval_above_value``, or that makes the value of the requests of
+    ``budget_days`` (1-365) exceed ``budget_value``, waits for approval. Within
+    ``cool_down_buckets`` (0-365) of a request no smaller one follows. ``order_days`` is the set of weekdays on which
+    the supplier takes orders, 0 = any time; ``rounding`` how packs become
+    whole; ``shelf_life_days`` 0-3,650 from receipt on, None = nothing
+    perishes. With ``unmet_demand`` ``lost_sales`` levels count on losing what
+    stock cannot serve before delivery. ``expected_daily_units`` 0-10⁶ stands
+    in for demand until the key has sold for 14 buckets; ``successor_of`` is
+    the SKU, of the same location, that it replaces.
     """
 
     key: bytes
@@ -135,74 +172,27 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     shortage_cost_per_unit: float | None = None
     ordering_cost: float | None = None
     unit_cost: float | None = None
-
-
-class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """Why this quantity; enough to compute it again.
-
-    Position parts are those just before the request. ``expected_units`` and
-    ``quantile_units`` (at ``service_level``, which is what ``service_kind``
-    says) are of demand over the ``protection_buckets`` from ``forecast_origin``
-    on; ``reorder_units`` and ``order_up_to_units`` are s and S before whole
-    units were made of them; ``raw_units`` is S minus position or whole lots of
-    ``order_quantity_units``, ``minimum_units``, ``pack_units`` and
-    ``maximum_units`` the limits applied to it (None = none), with
-    ``cap_units`` on any request. ``textbook_units`` is what mean and deviation
-    of the last 28 days and a normal quantile would have ordered.
-    ``lead_time_days`` is the catalog's; levels rest on mean and deviation in
-    buckets of it and the ``deliveries_observed`` together.
-    ``cold_start`` says that the key had closed fewer than 14 buckets.
-    ``positions`` are the next offsets of each input topic at the decision.
-    ``used_level`` is the level after online calibration, None where it is the
-    ``service_level``. ``planned_units`` are the part of ``expected_units`` that
-    is due to plans (below 0 = they lower demand), None where nothing is planned.
-    """
-
-    policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
-    service_kind: Literal["cycle", "fill", "newsvendor", "cost"]
-    service_level: float
-    on_hand: int
-    backorders: int
-    on_order: int
-    in_transit: int
-    pending: int
-    inventory_position: int
-    reorder_point: int
-    order_up_to_level: int
-    protection_buckets: int
-    cover_buckets: int
-    bucket_seconds: int
-    lead_time_days: float
-    lead_time_mean_buckets: float
-    lead_time_deviation_buckets: float
-    deliveries_observed: int
-    forecast_origin: int
-    expected_units: float
-    quantile_units: float
-    reorder_units: float
-    order_up_to_units: float
-    raw_units: int
-    order_quantity_units: int | None
-    minimum_units: int | None
-    pack_units: int
-    maximum_units: int | None
-    cap_units: int
-    textbook_units: int
-    stock_assumed: bool
-    cold_start: bool
-    model_rung: str
-    positions: Mapping[str, int]
-    used_level: float | None = None
-    planned_units: float | None = None
+    approval_above_units: int | None = None
+    approval_above_value: float | None = None
+    budget_value: float | None = None
+    budget_days: float = 30.0
+    cool_down_buckets: int = 0
+    order_days: int = 0
+    rounding: Literal["up", "nearest", "down_to_max"] = "up"
+    shelf_life_days: float | None = None
+    unmet_demand: Literal["backorders", "lost_sales"] = "backorders"
+    expected_daily_units: float | None = None
+    successor_of: str = ""
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock.
 
     A later ``revision`` replaces the ones before it. 0 units take the request
-    back, and ``withdrawn`` says why; the position parts in its evidence are
-    then those without it. ``unit_cost`` is the catalog's, for whoever orders
-    jointly; None = not known.
+    back, and ``withdrawn`` says why; if that is ``needless``, the position
+    parts in its evidence are those without it. While ``requires_approval`` is
+    True nobody must act on it; False says that ``ruled_by`` released it.
+    ``unit_cost`` is the catalog's, for whoever orders jointly; None = not known.
     """
 
     restock_id: str
@@ -215,7 +205,9 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     expires_at: int
     model_version: str
     evidence: Evidence
-    withdrawn: Literal["needless"] | None = None
+    withdrawn: Literal["needless", "declined"] | None = None
+    requires_approval: bool | None = None
+    ruled_by: str | None = None
     unit_cost: float | None = None
 
 

@@ -147,7 +147,7 @@ class Source:
         else:
             from model_store.training.signals_topic import read_signals_topic
 
-            read = read_signals_topic(access_to(str(self.kafka)), name, ahead, after, lambda _done, _of: None)
+            read = read_signals_topic(access_to(self.kafka or ""), name, ahead, after, lambda _done, _of: None)
         if read is None:
             reporter.say(f"{name}: no plans yet")
             return history

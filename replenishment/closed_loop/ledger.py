@@ -13,7 +13,7 @@ from replenishment.arrays import Bools, Float64s, Int64s, Records
 from replenishment.engine.columns import LineKind, OrderColumns
 from replenishment.engine.rows import terms_row, terms_table
 from replenishment.engine.state import PartitionState
-from replenishment.events import CatalogEntry
+from replenishment.events import CatalogEntry, StockAdjusted
 from replenishment.stock import StockKnowledge
 
 _SUMS = (
@@ -25,6 +25,7 @@ _SUMS = (
     "empty_buckets",
     "orders",
     "ordered_units",
+    "expired_units",
     "cycles",
     "short_cycles",
 )
@@ -108,6 +109,11 @@ class Ledger:
         self.sums["orders"][row] += 1
         self._now["ordered"][row] += units
 
+    def waste(self, state: PartitionState, expired: Sequence[StockAdjusted]) -> None:
+        """Note what perished."""
+        for one in expired:
+            self.sums["expired_units"][state.keys.rows[one.key]] -= one.delta_units
+
     def take_back(self, row: int, units: int) -> None:
         """Note that a request of a key was withdrawn: nothing was ordered."""
         self.sums["orders"][row] -= 1
@@ -151,20 +157,22 @@ class KeyOutcome:
     holding: Float64s
     shortage: Float64s
     ordering: Float64s
+    waste: Float64s
     sums: dict[str, Int64s]
     squares: dict[str, Float64s]
 
     @property
     def total(self) -> Float64s:
         """Cost of each key."""
-        return self.holding + self.shortage + self.ordering
+        return self.holding + self.shortage + self.ordering + self.waste
 
 
 def outcome(ledger: Ledger, state: PartitionState, bucket_days: float, priced: Sequence[CatalogEntry]) -> KeyOutcome:
     """Return the account in money, at the costs of some terms; an unknown cost is 0.
 
     Holding = cost per unit and day × days of a bucket × stock at its end;
-    shortage = cost per unit × units that were not on hand when asked for.
+    shortage = cost per unit × units that were not on hand when asked for;
+    waste = cost of a unit × units that perished.
     """
     count = state.keys.count
     sums = {name: values[:count] for name, values in ledger.sums.items()}
@@ -176,6 +184,7 @@ def outcome(ledger: Ledger, state: PartitionState, bucket_days: float, priced: S
         holding=terms["holding_cost_per_unit_day"] * bucket_days * sums["end_units"],
         shortage=terms["shortage_cost_per_unit"] * (sums["asked_units"] - sums["served_units"]),
         ordering=terms["ordering_cost"] * sums["orders"],
+        waste=terms["unit_cost"] * sums["expired_units"],
         sums=sums,
         squares={name: values[:count] for name, values in ledger.squares.items()},
     )

@@ -1,6 +1,7 @@
 """One run: history into windows, then bucket by bucket receipts, demand, review; what is requested arrives.
 
-Suppliers accept at the end of the bucket; until then a cancellation may take a request back.
+Suppliers accept at the end of the bucket, until when a cancellation may take a request back; what requires approval
+is released then.
 
 Entries reach the engine in the order of replay: event time, then signals
 before inventory before orders. A control record closes each bucket exactly at its end.
@@ -8,14 +9,16 @@ before inventory before orders. A control record closes each bucket exactly at i
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 
+import msgspec
 import numpy as np
 
 from replenishment.closed_loop.ledger import KeyOutcome, Ledger, outcome
+from replenishment.closed_loop.shelf import Shelf
 from replenishment.closed_loop.world import Period, World, time_passed
 from replenishment.engine.advance import advance
 from replenishment.engine.catalog import take_entry
@@ -25,7 +28,15 @@ from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
 from replenishment.engine.state import PartitionState, opened
 from replenishment.engine.turn import Turn
-from replenishment.events import InventoryEvent, RestockAccepted, RestockRequested, SignalEvent, StockReceived
+from replenishment.events import (
+    CatalogEntry,
+    InventoryEvent,
+    RestockAccepted,
+    RestockApproved,
+    RestockRequested,
+    SignalEvent,
+    StockReceived,
+)
 from replenishment.forecaster import Serving
 from replenishment.signals import ALWAYS, FOREVER
 
@@ -76,6 +87,7 @@ class ClosedLoop:
             self.state = deepcopy(history)
         keys = {*world.lines.keys, *(entry.key for entry in world.catalog), *(event.key for event in world.events)}
         self._ledger = Ledger(len(keys - {b""}), lost_sales=plan.lost_sales)
+        self._shelf = Shelf(world.catalog)
         self._sequence = count()
         self._due: list[tuple[int, int, InventoryEvent]] = [
             (event.occurred_at, next(self._sequence), event) for event in world.events
@@ -89,12 +101,19 @@ class ClosedLoop:
 
     @property
     def orders(self) -> list[Decision]:
-        """The requests that were not taken back."""
-        return [one for one in self.decisions if one.request.restock_id not in self._withdrawn]
+        """The requests that suppliers heard of and that were not taken back."""
+        return [
+            one
+            for one in self.decisions
+            if one.request.restock_id not in self._withdrawn and not one.request.requires_approval
+        ]
 
     def history(self) -> PartitionState:
-        """Play what is before the period, but for the last closing, and return the state; once, before ``run``."""
-        self._take_catalog()
+        """Play what is before the period, but for the last closing, and return the state; once, before ``run``.
+
+        What the catalog expects of new keys is expected from the period's start on, not of the history.
+        """
+        self._take_catalog([msgspec.structs.replace(one, expected_daily_units=None) for one in self._world.catalog])
         self._take_signals_at(ALWAYS)
         self._play_until(self._period.start_at)
         self._has_history = True
@@ -109,6 +128,7 @@ class ClosedLoop:
         for bucket in range(self._period.buckets):
             end = self._period.end_of(bucket)
             self._play_until(end)
+            self._take_off_shelf(bucket)
             self._ledger.end_demand(self.state)
             if bucket == self._period.buckets - 1:
                 # what arrives now serves nobody any more
@@ -125,11 +145,11 @@ class ClosedLoop:
         priced = world.catalog if world.priced is None else world.priced
         return outcome(self._ledger, self.state, self._period.width.seconds / 86_400, priced)
 
-    def _take_catalog(self) -> None:
-        entries = self._world.catalog
-        span = Span("catalog", 0, len(entries))
+    def _take_catalog(self, entries: Sequence[CatalogEntry]) -> None:
+        start = self._position("catalog")
+        span = Span("catalog", start, start + len(entries))
         if entries:
-            self._apply(CatalogBatch(span, (), range(len(entries)), [one.key for one in entries], entries))
+            self._apply(CatalogBatch(span, (), range(start, span.end), [one.key for one in entries], entries))
 
     def _begin(self) -> None:
         """Close the last bucket before the start, then begin to decide: with the latest levels as stock."""
@@ -143,6 +163,7 @@ class ClosedLoop:
         self._take_signals_at(start)
         for entry in self._world.catalog:
             take_entry(self.state, entry.key, entry, Turn())
+        self._take_catalog([one for one in self._world.catalog if one.expected_daily_units])
         self._apply(time_passed(start - _JUST_BEFORE_MS, self._position("orders")))
         # silence moves the watermark and not the clock: the last bucket closes before deciding begins
         self._apply(Tick(_JUST_BEFORE_MS / 1000))
@@ -193,12 +214,25 @@ class ClosedLoop:
                 events.append(event)
         if not events:
             return
-        received = {one.key for one in events if isinstance(one, StockReceived)}
+        receipts = [one for one in events if isinstance(one, StockReceived)]
+        self._apply_events(events)
+        for one in receipts:
+            self._shelf.receive(one)
+        if self._is_accounting and receipts:
+            self._ledger.receive(self.state.rows_of(sorted({one.key for one in receipts})))
+
+    def _take_off_shelf(self, bucket: int) -> None:
+        """Waste what perishes with the end of a bucket: the review that follows finds it gone."""
+        end = self._period.end_of(bucket)
+        expired = self._shelf.expired(self.state, end - self._period.width.seconds * 1000, end)
+        if expired:
+            self._ledger.waste(self.state, expired)
+            self._apply_events(expired)
+
+    def _apply_events(self, events: Sequence[InventoryEvent]) -> None:
         start = self._position("inventory")
         span = Span("inventory", start, start + len(events))
         self._apply(InventoryBatch(span, (), range(span.start, span.end), events))
-        if self._is_accounting and received:
-            self._ledger.receive(self.state.rows_of(sorted(received)))
 
     def _apply(self, entry: Entry) -> None:
         if self._watch is not None:
@@ -212,12 +246,22 @@ class ClosedLoop:
             usable_from = self._period.usable_from(self._world.suppliers.arrives_at(request))
             self.decisions.append(Decision(request, usable_from))
             row = self.state.keys.rows[request.key]
-            if request.withdrawn is None:
-                self._ledger.order(row, request.units)
-                self._plan(request, usable_from)
-            else:
+            if request.withdrawn is not None:
                 self._withdrawn.add(request.restock_id)
                 self._ledger.take_back(row, self.state.requests[request.restock_id].parts.withdrawn)
+                continue
+            if request.revision == 1:
+                self._ledger.order(row, request.units)
+            if request.requires_approval:
+                self._approve(request)
+            else:
+                self._plan(request, usable_from)
+
+    def _approve(self, request: RestockRequested) -> None:
+        """Have the planner release a request at the end of the bucket."""
+        at, event_id = self._period.usable_from(request.decided_at + 1), f"{request.restock_id}/approved"
+        approved = RestockApproved(request.key, event_id, at, request.restock_id)
+        heapq.heappush(self._due, (at, next(self._sequence), approved))
 
     def _plan(self, request: RestockRequested, usable_from: int) -> None:
         restock_id, key, units = request.restock_id, request.key, request.units

@@ -20,6 +20,7 @@ from replenishment.engine.closing import (
 )
 from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, OrderColumns, Role, SignalBatch, Tick
 from replenishment.engine.effects import Effects, ShadowDecisions
+from replenishment.engine.expected import begin_expected
 from replenishment.engine.inventory import take_event
 from replenishment.engine.orders import take_orders
 from replenishment.engine.progress import UNKNOWN
@@ -119,6 +120,7 @@ def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Itera
     chunks = chunks_of(state)
     shadow: list[ShadowDecisions] = []
     for chunk in range(chunks):
+        begin_expected(state, bucket, chunk)
         rows = unclosed(state, bucket, chunk)
         turn = Turn()
         if len(rows):

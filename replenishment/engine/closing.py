@@ -11,18 +11,23 @@ import numpy as np
 
 from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
 from replenishment.engine.availability import ratio_of, short_steps, steps_of
+from replenishment.engine.expected import with_expected
 from replenishment.engine.intervals import Intervals, interval_demand, intervals_of
+from replenishment.engine.lost_sales import expected_lost
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
+from replenishment.engine.requests import forget
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.scoring import score, take_forecasts, used_levels
+from replenishment.engine.shelf_life import set_shelf_life
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.engine.uplift import planned_units
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
 from replenishment.lead_time import KnowsSuppliers
+from replenishment.order_days import ANY_DAY
 from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
     Policy,
@@ -33,7 +38,7 @@ from replenishment.policy import (
     levels_of,
     textbook_reorder_units,
 )
-from replenishment.stock import RequestStatus, StockKnowledge
+from replenishment.stock import Approval, RequestStatus, StockKnowledge
 
 
 def unclosed(state: PartitionState, bucket: int, chunk: int) -> Int64s:
@@ -76,6 +81,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
             turn.incoming.append(rows[ready])
     state.hot["slot"][rows] = 0
     state.hot["is_held"][rows] = 0
+    state.hot["is_cooling"][rows] = 0
     if state.progress.is_deciding:
         assume_stock(state, rows)
     turn.hot.append(rows)
@@ -165,17 +171,22 @@ def set_levels(
     """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
     delays = forecaster.delays(terms["supplier"]) if isinstance(forecaster, KnowsSuppliers) else None
-    intervals = intervals_of(terms, state.deliveries[rows], state.plan, delays)
-    targets = _targets(terms, state.plan)
+    closed = state.window["closed_bucket"][rows]
+    intervals = intervals_of(terms, state.deliveries[rows], closed, state.plan, delays)
+    targets = _targets(terms, intervals, state.plan)
     recent = recent_of(state, rows)
-    demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)
-    demand = replace(demand, recent=recent, cover_buckets=terms["cover_days"] * 86_400 / state.plan.width.seconds)
+    quantiles, derived["expected_daily_units"][rows] = with_expected(state, rows, forecaster.grid, forecast.quantiles)
+    demand = interval_demand(forecaster.grid, quantiles, intervals, targets)
+    lost = expected_lost(state, rows, forecaster.grid, quantiles, intervals)
+    cover_buckets = terms["cover_days"] * 86_400 / state.plan.width.seconds
+    demand = replace(demand, recent=recent, cover_buckets=cover_buckets, lost_units=lost)
+    derived["lost_units"][rows] = lost
     used = used_levels(state, columns, rows, targets)
     both = levels_of(demand, replace(targets, level=used))
     for name in ("reorder_point", "order_up_to_level", "reorder_units", "order_up_to_units"):
         derived[name][rows] = getattr(both, name)
     derived["curve"][rows] = demand.protection.units
-    _set_textbook(derived, rows, recent, intervals, targets, terms["review_period_days"] > 0)
+    _set_textbook(derived, rows, recent, intervals, targets, _is_periodic(terms))
     derived["lead_time_mean_buckets"][rows] = intervals.lead_times.mean()
     derived["lead_time_deviation_buckets"][rows] = intervals.lead_times.deviation()
     derived["deliveries_observed"][rows] = intervals.deliveries
@@ -185,8 +196,14 @@ def set_levels(
     derived["used_level"][rows] = used
     derived["policy"][rows] = targets.policy
     derived["service_kind"][rows] = targets.kind
-    for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units"):
+    for name in ("lead_time_days", "review_period_days", "cover_days", "order_quantity_units", "order_days"):
         derived[name][rows] = terms[name]
+    set_shelf_life(derived, rows, terms, forecaster.grid, quantiles, intervals, state.plan)
+
+
+def _is_periodic(terms: Records) -> Bools:
+    """Return which terms (B,) leave orders to reviews at the closings of some buckets."""
+    return np.asarray((terms["review_period_days"] > 0) | (terms["order_days"] != ANY_DAY))
 
 
 def _set_textbook(
@@ -200,11 +217,13 @@ def _set_textbook(
     derived["textbook_order_up_to_units"][rows] = np.round(upto, 3)
 
 
-def _targets(terms: Records, plan: Plan) -> Targets:
-    """Return what terms (B,) aim at; a newsvendor that is reviewed continuously holds stock for one bucket."""
-    is_periodic, is_lot = terms["review_period_days"] > 0, terms["order_quantity_units"] > 0
-    policy = np.where(is_lot, Policy.S_NQ, np.where(is_periodic, Policy.R_S, Policy.S_S))
-    review_days = np.where(is_periodic, terms["review_period_days"], plan.width.seconds / 86_400)
+def _targets(terms: Records, intervals: Intervals, plan: Plan) -> Targets:
+    """Return what terms (B,) aim at; a newsvendor holds stock to the next order, which is a bucket at least."""
+    is_lot = terms["order_quantity_units"] > 0
+    policy = np.where(is_lot, Policy.S_NQ, np.where(_is_periodic(terms), Policy.R_S, Policy.S_S))
+    bucket_days = plan.width.seconds / 86_400
+    review_days = np.where(terms["review_period_days"] > 0, terms["review_period_days"], bucket_days)
+    review_days = np.where(terms["order_days"] != ANY_DAY, intervals.after_lead * bucket_days, review_days)
     ratio = critical_ratio(terms["shortage_cost_per_unit"], terms["holding_cost_per_unit_day"], review_days)
     return Targets(
         policy=np.where(terms["is_textbook"] > 0, Policy.MIN_MAX, policy).astype(np.uint8),
@@ -230,19 +249,28 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     forgotten, overdue, expired = [], [], 0
     for restock_id, request in state.requests.items():
         if request.settled_at != NEVER:
-            if request.settled_at <= forgotten_at and not request.parts.in_transit:
+            is_old = request.settled_at <= forgotten_at and not request.parts.in_transit
+            if is_old and not _still_counts(state, request):
                 forgotten.append(restock_id)
             continue
         expired += request.expires_at <= clock and request.parts.status == RequestStatus.PENDING
-        if NEVER < request.needed_by < clock:
+        if NEVER < request.needed_by < clock and request.approval != Approval.WAITING:
             overdue.append(restock_id)
     # sorted: requests that were restored stand in another order
     for restock_id in sorted(overdue):
         _say_overdue(state, restock_id, state.requests[restock_id], turn)
     for restock_id in forgotten:
-        del state.requests[restock_id]
-    turn.requests.update(forgotten)
+        forget(state, restock_id, turn)
     state.expired_requests, state.overdue_requests = expired, len(overdue)
+
+
+def _still_counts(state: PartitionState, request: OpenRequest) -> bool:
+    """Return whether a request still counts in the budget or the cool-down of its key."""
+    terms = state.terms[request.row]
+    if state.first_open_bucket - request.asked_bucket < terms["cool_down_buckets"]:
+        return True
+    since = state.progress.clock - round(float(terms["budget_days"]) * 86_400_000)
+    return bool(terms["budget_value"] >= 0 and request.asked_at > since)
 
 
 def _say_overdue(state: PartitionState, restock_id: str, request: OpenRequest, turn: Turn) -> None:

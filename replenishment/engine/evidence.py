@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from replenishment.arrays import Int64s
+from replenishment.engine.expected import YOUNG_BUCKETS
 from replenishment.engine.state import PartitionState
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
+from replenishment.order_days import named_days
 from replenishment.policy import (
+    ApprovalLimits,
     OrderLimits,
     OrderQuantity,
     Policy,
+    Rounding,
     ServiceKind,
     lot_quantity,
     order_quantity,
@@ -37,13 +41,29 @@ _DERIVED = (
     "lead_time_deviation_buckets",
     "deliveries_observed",
     "stepped_bucket",
+    "order_days",
+    "shelf_life_days",
+    "shelf_life_units",
+    "expected_daily_units",
+    "lost_units",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
     "planned_units",
 )
-YOUNG_BUCKETS = 14
-"""A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
-_TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
+_Number = TypeVar("_Number", int, float)
+_TERMS = (
+    "minimum_units",
+    "pack_units",
+    "maximum_units",
+    "supplier",
+    "unit_cost",
+    "approval_above_units",
+    "approval_above_value",
+    "budget_value",
+    "budget_days",
+    "cool_down_buckets",
+    "rounding",
+)
 
 
 class KeyFacts(NamedTuple):
@@ -69,6 +89,11 @@ class KeyFacts(NamedTuple):
     lead_time_deviation_buckets: float
     deliveries_observed: int
     stepped_bucket: int
+    order_days: int
+    shelf_life_days: float
+    shelf_life_units: int
+    expected_daily_units: float
+    lost_units: float
     textbook_reorder_units: float
     textbook_order_up_to_units: float
     planned_units: float
@@ -76,14 +101,43 @@ class KeyFacts(NamedTuple):
     pack_units: int
     maximum_units: int
     supplier: bytes
+    unit_cost: float
+    approval_above_units: int
+    approval_above_value: float
+    budget_value: float
+    budget_days: float
+    cool_down_buckets: int
+    rounding: int
     age_buckets: int
     expected_units: float
     quantile_units: float
 
     @property
     def limits(self) -> OrderLimits:
-        """What the supplier allows."""
-        return OrderLimits(self.minimum_units or None, self.pack_units or 1, self.maximum_units or None)
+        """What the supplier allows, and what sells before it perishes."""
+        return OrderLimits(
+            self.minimum_units or None,
+            self.pack_units or 1,
+            self.maximum_units or None,
+            Rounding(self.rounding),
+            self.shelf_life_units if self.shelf_life_days else None,
+        )
+
+    @property
+    def approval(self) -> ApprovalLimits:
+        """What may be requested without a person."""
+        return ApprovalLimits(
+            above_units=_limit(self.approval_above_units),
+            above_value=_limit(self.approval_above_value),
+            budget_value=_limit(self.budget_value),
+            budget_days=self.budget_days,
+            unit_cost=self.unit_cost or None,
+        )
+
+    @property
+    def needs_approvals(self) -> bool:
+        """Whether there is a limit at all above which a person decides."""
+        return max(self.approval_above_units, self.approval_above_value, self.budget_value) >= 0
 
     def quantity(self, position: int, limits: OrderLimits, max_request_ratio: float) -> OrderQuantity:
         """Return what to order at a position at or below s."""
@@ -124,6 +178,10 @@ def position_of(state: PartitionState, row: int, net_units: int) -> Position:
         pending=int(state.pending[row]),
         is_assumed=bool(state.hot["stock"][row] == StockKnowledge.ASSUMED),
     )
+
+
+def _limit(stored: _Number) -> _Number | None:
+    return stored if stored >= 0 else None
 
 
 def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
@@ -195,7 +253,14 @@ def evidence_of(
         stock_assumed=position.is_assumed,
         cold_start=facts.age_buckets < YOUNG_BUCKETS,
         model_rung=rung,
-        positions=positions,
+        positions=dict(sorted(positions.items())),
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
+        rounding=limits.rounding.label,
+        units_after={step.limit: step.units for step in quantity.steps},
+        order_days=named_days(facts.order_days) or None,
+        shelf_life_days=facts.shelf_life_days or None,
+        shelf_life_units=limits.shelf_life_units,
+        expected_daily_units=facts.expected_daily_units or None,
+        lost_units=round(facts.lost_units, 3) or None,
         planned_units=round(facts.planned_units, 3) or None,
     )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replenishment.arrays import Float32s, Int64s, Records
+from replenishment.arrays import Float32s, Float64s, Int64s, Records
 from replenishment.engine.plan import Plan
 from replenishment.lead_time import Delays, LeadTimes, buckets_of_days, protection_buckets
+from replenishment.order_days import ANY_DAY, buckets_to_cover
 from replenishment.policy import IntervalDemand, Targets, needs_lead
 from replenishment.quantiles import ProtectionDemand, QuantileGrid, mixed, over
 
@@ -18,7 +19,8 @@ class Intervals:
     Attributes:
         lead_times: From order to arrival.
         deliveries: How many deliveries they rest on, (B,).
-        after_lead: Buckets that a decision must cover after the lead time: the review period, at least one.
+        after_lead: Buckets that a decision must cover after the lead time: those to the next order day, or the
+            review period, at least one.
         cover: Buckets of demand that an order brings.
         protection: Mean lead time, rounded up, and what must be covered after it.
     """
@@ -29,9 +31,19 @@ class Intervals:
     cover: Int64s
     protection: Int64s
 
+    def take(self, rows: Int64s) -> "Intervals":
+        """Return those of some keys."""
+        kept = (self.deliveries, self.after_lead, self.cover, self.protection)
+        return Intervals(self.lead_times.take(rows), *(one[rows] for one in kept))
 
-def intervals_of(terms: Records, deliveries: Records, plan: Plan, delays: Delays | None = None) -> Intervals:
-    """Return the intervals under terms (B,) and after deliveries (B,), with suppliers' delays if they are known."""
+
+def intervals_of(
+    terms: Records, deliveries: Records, closed: Int64s, plan: Plan, delays: Delays | None = None
+) -> Intervals:
+    """Return the intervals from the ends of buckets ``closed`` (B,) on, under terms (B,) and after deliveries (B,).
+
+    Suppliers' ``delays`` count where they are known.
+    """
     promised = buckets_of_days(terms["lead_time_days"], plan.width)
     review = buckets_of_days(terms["review_period_days"], plan.width)
     observed = deliveries["observed"].astype(np.int64) if plan.learns_lead_times else np.zeros_like(promised)
@@ -40,9 +52,12 @@ def intervals_of(terms: Records, deliveries: Records, plan: Plan, delays: Delays
         lead_times = LeadTimes.learnt(promised, deliveries["buckets"].astype(np.int64), observed, delays)
     # rounded first: a mean of 7.000000000000001 buckets is not eight
     lead = np.ceil(np.round(lead_times.mean(), 6)).astype(np.int64)
-    protection = protection_buckets(lead, review)
+    after = protection_buckets(lead, review) - lead
+    if terms["order_days"].any():
+        to_order_day = buckets_to_cover(plan.width, terms["order_days"], closed)
+        after = np.where(terms["order_days"] != ANY_DAY, to_order_day, after)
     cover = np.maximum(buckets_of_days(terms["cover_days"], plan.width), 1)
-    return Intervals(lead_times, observed, protection - lead, cover, protection)
+    return Intervals(lead_times, observed, after, cover, lead + after)
 
 
 def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals, targets: Targets) -> IntervalDemand:
@@ -50,13 +65,26 @@ def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Interval
     times = intervals.lead_times
     lead = None
     if np.any(needs_lead(targets.kind)):
-        lead = _over_lead(grid, quantiles, times, np.zeros(len(quantiles), dtype=np.int64))
+        lead = lead_time_demand(grid, quantiles, intervals)
     return IntervalDemand(
         protection=protection_demand(grid, quantiles, intervals),
         cover=_over_lead(grid, quantiles, times, intervals.cover),
         lead=lead,
         protection_buckets=intervals.protection,
     )
+
+
+def shelf_life_units(
+    grid: QuantileGrid, quantiles: Float32s, intervals: Intervals, shelf_life_buckets: Int64s
+) -> Float64s:
+    """Return the median demand of B keys until what is ordered now perishes, after lead time and shelf life, (B,)."""
+    demand = _over_lead(grid, quantiles, intervals.lead_times, shelf_life_buckets)
+    return demand.quantile(np.full(len(shelf_life_buckets), 0.5))
+
+
+def lead_time_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:
+    """Return the demand of B keys over the lead time alone."""
+    return _over_lead(grid, quantiles, intervals.lead_times, np.zeros(len(quantiles), dtype=np.int64))
 
 
 def protection_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:

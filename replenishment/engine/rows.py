@@ -19,7 +19,7 @@ from replenishment.engine.known import KeptSignal
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
 from replenishment.lead_time import REMEMBERED_DELIVERIES
-from replenishment.policy import ServiceKind
+from replenishment.policy import Rounding, ServiceKind
 from replenishment.segments import CELLS
 
 LAYOUT = 4
@@ -29,6 +29,8 @@ SEEN_IN_A_ROW = 64
 """How many fingerprints of order lines are stored together."""
 REMEMBERED_EVENTS = 64
 """How many ``event_id``s of a key are remembered."""
+LONGEST_REQUEST_BYTES = 6_144
+"""Room for one request with its evidence, several times what there is of it."""
 FOREVER_UNITS = 2**31 - 1
 """Largest sum of a closed bucket; beyond it the window saturates."""
 FIXED_LEADS = (1, 7, 14)
@@ -82,6 +84,7 @@ def hot_table(plan: Plan) -> Table:
                 ("slot", "<u4"),  # requests since the last closing
                 ("stock", "u1"),  # StockKnowledge
                 ("is_held", "u1"),  # refused: nothing more before the next closing
+                ("is_cooling", "u1"),  # it was said since the last closing that the cool-down withholds a request
             ]
         ),
     )
@@ -123,6 +126,10 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("textbook_reorder_units", "<f8"),  # what the last 28 days say instead
                 ("textbook_order_up_to_units", "<f8"),
                 ("order_quantity_units", "<i8"),  # the lot of (s,nQ), 0 = none
+                ("shelf_life_days", "<f8"),
+                ("shelf_life_units", "<i8"),  # expected to sell until an order perishes; only with a shelf life
+                ("expected_daily_units", "<f8"),  # that stand in for demand; 0 = the forecast decides
+                ("lost_units", "<f8"),  # expected to be lost before delivery, which S need not cover
                 ("lead_time_mean_buckets", "<f4"),  # of promises and deliveries together
                 ("lead_time_deviation_buckets", "<f4"),
                 ("deliveries_observed", "<u4"),
@@ -131,6 +138,7 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("policy", "u1"),  # Policy
                 ("service_kind", "u1"),  # ServiceKind
                 ("traits", "u1"),  # Traits
+                ("order_days", "u1"),
                 ("scored_lead", "<u2", (LEADS,)),  # forecasts that wait for their demand, protection interval first
                 ("scored_due", "<i4", (LEADS,)),  # the bucket with whose end it is known, 0 = none waits
                 ("scored_units", "<f4", (LEADS, len(SCORED_LEVELS) + 1)),  # quantiles, then the mean
@@ -184,8 +192,19 @@ def terms_table() -> Table:
                 ("shortage_cost_per_unit", "<f8"),
                 ("ordering_cost", "<f8"),
                 ("unit_cost", "<f8"),
+                ("approval_above_units", "<i8"),  # -1 = no limit, here and in the next two
+                ("approval_above_value", "<f8"),
+                ("budget_value", "<f8"),
+                ("budget_days", "<f8"),
+                ("cool_down_buckets", "<i4"),
+                ("shelf_life_days", "<f8"),  # 0 = nothing perishes
+                ("expected_daily_units", "<f8"),  # 0 = not known
                 ("supplier", "S64"),
                 ("category", "S64"),
+                ("successor_of", "S64"),
+                ("order_days", "u1"),  # set of weekdays, 0 = any time
+                ("rounding", "u1"),  # Rounding
+                ("is_lost_sales", "u1"),  # what stock cannot serve before delivery counts as lost
                 ("is_active", "u1"),
                 ("service_kind", "u1"),  # ServiceKind
                 ("is_textbook", "u1"),  # levels from the last 28 days, not from the forecast
@@ -217,6 +236,10 @@ def restocks_table() -> Table:
                 ("slot", "<u4"),
                 ("revision", "<u4"),
                 ("supplier", "S64"),  # who was asked
+                ("asked_at", "<i8"),
+                ("asked_units", "<i8"),
+                ("asked_value", "<f8"),  # 0 = not known
+                ("approval", "u1"),  # Approval
             ]
         ),
     )
@@ -265,6 +288,11 @@ def seen_table(bucket: int) -> Table:
     return Table(f"seen:{bucket}", np.dtype([("fingerprints", "<u8", (SEEN_IN_A_ROW,))]))
 
 
+def waiting_table() -> Table:
+    """Requests that wait for approval, as JSON, so that they can be said again as they are; field = ``restock_id``."""
+    return Table("waiting", np.dtype([("request", f"S{LONGEST_REQUEST_BYTES}")]))
+
+
 def terms_row(entry: CatalogEntry) -> Records:
     """Return the row of a catalog entry, ()."""
     return np.array(
@@ -281,11 +309,24 @@ def terms_row(entry: CatalogEntry) -> Records:
             entry.shortage_cost_per_unit or 0.0,
             entry.ordering_cost or 0.0,
             entry.unit_cost or 0.0,
+            *(-1 if limit is None else limit for limit in _approval_limits(entry)),
+            entry.budget_days,
+            entry.cool_down_buckets,
+            entry.shelf_life_days or 0.0,
+            entry.expected_daily_units or 0.0,
             entry.supplier.encode(),
             entry.category.encode(),
+            entry.successor_of.encode(),
+            entry.order_days,
+            Rounding[entry.rounding.upper()],
+            entry.unmet_demand == "lost_sales",
             entry.active,
             ServiceKind[entry.service_kind.upper()],
             entry.levels_from == "textbook",
         ),
         dtype=terms_table().row,
     )
+
+
+def _approval_limits(entry: CatalogEntry) -> tuple[float | None, ...]:
+    return (entry.approval_above_units, entry.approval_above_value, entry.budget_value)

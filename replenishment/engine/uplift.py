@@ -40,7 +40,9 @@ def planned_units(
         return units
     some = replace(closed.of_rows(planned), known_ahead=known.of_rows(planned).without_plans())
     unplanned = forecaster.step(some, memory[planned])
-    intervals = intervals_of(state.terms[rows[planned]], state.deliveries[rows[planned]], state.plan)
+    own = rows[planned]
+    ended = state.window["closed_bucket"][own]
+    intervals = intervals_of(state.terms[own], state.deliveries[own], ended, state.plan)
     with_plans, without = (
         protection_demand(forecaster.grid, quantiles, intervals).mean()
         for quantiles in (forecast.quantiles[planned], unplanned.quantiles)

@@ -26,6 +26,8 @@ class IntervalDemand:
 
     ``lead`` is needed for fill rates and lots only; ``recent`` and
     ``cover_buckets`` (B,) and ``protection_buckets`` (B,) for the textbook only.
+    ``lost_units`` (B,) of it are expected never to be asked of what is ordered
+    now, since they are lost before its delivery; None = none.
     """
 
     protection: ProtectionDemand
@@ -34,6 +36,7 @@ class IntervalDemand:
     recent: RecentDemand | None = None
     protection_buckets: Int64s | None = None
     cover_buckets: Float64s | None = None
+    lost_units: Float64s | None = None
 
     def take(self, rows: Int64s) -> "IntervalDemand":
         """Return that of some rows."""
@@ -44,6 +47,7 @@ class IntervalDemand:
             recent=None if self.recent is None else self.recent.take(rows),
             protection_buckets=None if self.protection_buckets is None else self.protection_buckets[rows],
             cover_buckets=None if self.cover_buckets is None else self.cover_buckets[rows],
+            lost_units=None if self.lost_units is None else self.lost_units[rows],
         )
 
 
@@ -118,7 +122,8 @@ def levels_of(demand: IntervalDemand, targets: Targets) -> Levels:
     (s,S): s covers lead time plus one bucket, S lead time plus cover. (R,S): S
     covers lead time plus review period and s = S - 1, so that "at or below s"
     reads "below S". (s,nQ): s as in (s,S), S = s + Q. min/max: the textbook's
-    s, S = s + mean demand of the cover.
+    s, S = s + mean demand of the cover. What is expected to be lost before
+    delivery is taken off both.
 
     Source:
         Silver, Pyke & Thomas, 4th ed., sections 6.5 and 6.7-6.10; the normal
@@ -129,6 +134,8 @@ def levels_of(demand: IntervalDemand, targets: Targets) -> Levels:
         rows = np.flatnonzero(targets.policy == policy)
         some = (demand, targets) if len(rows) == len(reorder) else (demand.take(rows), targets.take(rows))
         reorder[rows], upto[rows] = POLICIES[Policy(policy)](*some)
+    if demand.lost_units is not None:
+        reorder, upto = (np.maximum(units - demand.lost_units, 0.0) for units in (reorder, upto))
     whole_reorder, whole_upto = _whole_units(reorder), _whole_units(upto)
     is_base_stock = targets.policy == Policy.R_S
     return Levels(

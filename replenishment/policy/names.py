@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 _NOTATIONS: Final = ("(s,S)", "(R,S)", "(s,nQ)", "min/max")
 _LABELS: Final = ("cycle", "fill", "newsvendor", "cost")
+_ROUNDINGS: Final = ("up", "nearest", "down_to_max")
 
 
 class Policy(IntEnum):
@@ -49,3 +50,26 @@ class ServiceKind(IntEnum):
             ('fill', 'newsvendor')
         """
         return _LABELS[self.value]
+
+
+class Rounding(IntEnum):
+    """How what is missing becomes whole packs.
+
+    ``UP``: so many that nothing is missing any more; ``NEAREST``: up from half
+    a pack on, else down; ``DOWN_TO_MAX``: so many that the position stays
+    within the order-up-to level.
+    """
+
+    UP = 0
+    NEAREST = 1
+    DOWN_TO_MAX = 2
+
+    @property
+    def label(self) -> Literal["up", "nearest", "down_to_max"]:
+        """The rule as catalog and evidence write it.
+
+        Example:
+            >>> Rounding.DOWN_TO_MAX.label
+            'down_to_max'
+        """
+        return _ROUNDINGS[self.value]

@@ -3,14 +3,18 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 import click
 
+from replenishment.buckets import BucketWidth
 from replenishment.engine.columns import CatalogBatch
 from replenishment.events import CatalogEntry
+from replenishment.order_days import unserved
+from stream_app.cli.successors import Inherited, inherited
 from stream_app.errors import RestockError
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
@@ -20,6 +24,7 @@ from stream_app.replay.sequence import FileRecord, sequenced
 from stream_app.settings import Settings, load_settings
 from stream_app.topic_reader import reading
 from stream_app.wire.json_wire import JsonWire
+from stream_app.wire.refusals import Code
 
 MOST_PROBLEMS = 50
 MOST_CHANGES = 200
@@ -52,7 +57,8 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
     keys that are not in the file keep theirs.
     """
     settings = load_settings()
-    records = checked(file)
+    records = checked(file, settings.plan().width)
+    found = with_predecessors(file, records, settings)
     if not dry_run:
         with click.progressbar(
             length=len(records), label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
@@ -60,8 +66,12 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
             topic = TopicNames(settings.topic_prefix).of("catalog")
             write_all(settings.kafka_access(), topic, ((one.key or b"", one.value) for one in records), bar.update)
     if as_json:
-        click.echo(json.dumps({"rows": len(records), "written": 0 if dry_run else len(records)}))
+        successors = [asdict(one) for one in found]
+        told = {"rows": len(records), "written": 0 if dry_run else len(records), "successors": successors}
+        click.echo(json.dumps(told))
     else:
+        for one in found[:MOST_CHANGES]:
+            click.echo(str(one))
         done = "are fine; nothing was written (--dry-run)" if dry_run else "written"
         click.echo(f"{len(records):,} stock keys {done}")
 
@@ -84,8 +94,11 @@ def diff_catalog(*, file: Path, as_json: bool) -> None:
 
     Keys that are not in the file keep their terms and are not listed.
     """
-    proposed = entries_of(checked(file))
-    terms = in_force(load_settings())
+    settings = load_settings()
+    records = checked(file, settings.plan().width)
+    with_predecessors(file, records, settings)
+    proposed = entries_of(records)
+    terms = in_force(settings)
     changes = []
     for entry in proposed:
         before = terms.get(entry.key) or CatalogEntry(key=entry.key)
@@ -130,8 +143,12 @@ def in_force(settings: Settings) -> Mapping[bytes, CatalogEntry]:
     return terms
 
 
-def checked(file: Path) -> Sequence[FileRecord]:
+def checked(file: Path, width: BucketWidth) -> Sequence[FileRecord]:
     """Return the rows of a catalog file as records, one for each stock key.
+
+    Args:
+        file: CSV, NDJSON or Parquet.
+        width: Of the buckets; rows whose order days no bucket serves are wrong.
 
     Raises:
         ConfigError: If the file cannot be read or has unknown columns.
@@ -140,7 +157,10 @@ def checked(file: Path) -> Sequence[FileRecord]:
     files = sequenced({"catalog": file})
     problems = {}
     for batch in files.batches():
-        problems.update({one.offset: f"{one.code}: {one.reason}" for one in _WIRE.decode(batch).rejections})  # type: ignore[union-attr]
+        decoded = _WIRE.decode(batch)
+        if isinstance(decoded, CatalogBatch):
+            problems.update({one.offset: f"{one.code}: {one.reason}" for one in decoded.rejections})
+            problems.update(_unserved(decoded, width))
     kept: dict[bytes | None, FileRecord] = {}
     for record in files.records:
         before = kept.setdefault(record.key, record)
@@ -149,6 +169,31 @@ def checked(file: Path) -> Sequence[FileRecord]:
     if problems:
         raise CatalogRefused(_listed(file, files.records, problems))
     return list(kept.values())
+
+
+def with_predecessors(file: Path, records: Sequence[FileRecord], settings: Settings) -> Sequence[Inherited]:
+    """Write what predecessors sold into the rows of their successors; return what was written.
+
+    Raises:
+        CatalogRefused: If nothing is known of a predecessor, or a key comes to succeed itself.
+        Unavailable: If there are successors and Redis does not answer in time.
+    """
+    found, problems = inherited(records, settings)
+    if problems:
+        raise CatalogRefused(
+            _listed(file, records, {at: f"{Code.OUT_OF_RANGE}: {why}" for at, why in problems.items()})
+        )
+    return found
+
+
+def _unserved(batch: CatalogBatch, width: BucketWidth) -> dict[int, str]:
+    """Return by offset why entries can never be ordered on the days of their suppliers."""
+    found = {
+        offset: unserved(width, entry.order_days, 0)
+        for offset, entry in zip(batch.offsets, batch.entries, strict=True)
+        if entry is not None
+    }
+    return {offset: f"{Code.OUT_OF_RANGE}: order_days: {why}" for offset, why in found.items() if why is not None}
 
 
 def _listed(file: Path, records: Sequence[FileRecord], problems: dict[int, str]) -> str:

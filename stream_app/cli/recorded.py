@@ -59,9 +59,9 @@ def recorded(
     if orders is not None:
         if catalog is None:
             raise ConfigError(["--catalog FILE is missing: with --orders FILE no topic is read"])
-        return given(orders, checked(catalog), inventory)
+        return given(orders, checked(catalog, period.width), inventory)
     names = TopicNames(settings.topic_prefix)
-    terms = entries_of(checked(catalog)) if catalog else list(in_force(settings).values())
+    terms = entries_of(checked(catalog, period.width)) if catalog else list(in_force(settings).values())
     with ExitStack() as open_bars:
 
         def begun(name: str, records: int) -> Callable[[int], None]:

@@ -80,7 +80,6 @@ def tune(
     settings = load_settings(lost_sales=shortage == LOST_SALES)
     specs = _specs(levels, cover_days)
     period = period_of(settings, bucket, start, end)
-    learnt, measured = _parts(period)
     since_at = edge_at(since, settings.bucket_offset_seconds) if since else None
     files = recorded(
         settings, period, orders=orders, topic=topic, since_at=since_at or 0, catalog=catalog, inventory=inventory
@@ -88,6 +87,7 @@ def tune(
     say_ignored(files)
     files = replace(files, catalog=_all_terms(files))
     _require_costs(files.catalog)
+    learnt, measured = _parts(period)
     available = available_of(inventory, files, learnt)
     candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt, available=available)
     buckets = len(specs) * learnt.buckets + 2 * measured.buckets

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
 from stream_app.contracts.recorder import Schema
 from stream_app.wire.outgoing import DEMAND_SCHEMA, Joint, _Demand, _Restock, _Scored
 
@@ -23,11 +23,20 @@ ADDED_LATER = frozenset(
         "textbook_units",
         "cold_start",
         "used_level",
+        "value",
+        "approval_reasons",
         "planned_units",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
         "deliveries_observed",
         "scored",
+        "rounding",
+        "units_after",
+        "order_days",
+        "shelf_life_days",
+        "shelf_life_units",
+        "expected_daily_units",
+        "lost_units",
     }
 )
 """Fields that records of version 1 need not have: schemas of today must accept what was written yesterday."""
@@ -40,6 +49,7 @@ RESTOCK = (
     "the highest revision of an id holds."
 )
 WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
+REQUIRES_APPROVAL = "True: nobody must act on it until a revision with false comes. Absent: nobody need release it."
 JOINT = "With RESTOCK_JOINT_ORDERS: the joint order that a buyer made of this and other requests."
 UUID = {"type": "string", "format": "uuid"}
 
@@ -52,7 +62,9 @@ def restock() -> Schema:
     properties["revision"]["minimum"] = 1
     properties["joint"] = described(Joint, "joint", JOINT)
     properties["joint"]["properties"] |= {"joint_order_id": UUID, "placed_at": TIME}
-    properties["withdrawn"] = {"enum": ["needless"], "description": WITHDRAWN}
+    properties["withdrawn"] = {"enum": ["needless", "declined"], "description": WITHDRAWN}
+    properties["requires_approval"] = {"type": "boolean", "description": REQUIRES_APPROVAL}
+    properties["ruled_by"] = {"type": "string", "description": "Who released or declined it, if that was said."}
     return {
         **schema,
         "if": {"required": ["withdrawn"]},

@@ -1,14 +1,19 @@
 """All that is known of one stock key, read from Redis beside the workers."""
 
+from collections.abc import Sequence
+
 from redis.asyncio import Redis
 
+from replenishment.engine.rows import terms_table
 from replenishment.keys import key_bytes
+from stream_app.approvals import waiting_requests
 from stream_app.explain.silence import Known
 from stream_app.inspect import Selection, key_rows, key_states
 from stream_app.settings import Settings
 from stream_app.store.patience import Patience
 from stream_app.store.reader import StateReader
 from stream_app.store.redis_store import RedisStore
+from stream_app.tables import plan_of
 
 
 async def known_of(client: Redis, settings: Settings, patience: Patience, location: str, sku: str) -> Known | None:
@@ -27,5 +32,31 @@ async def known_of(client: Redis, settings: Settings, patience: Patience, locati
             continue
         for _, state in key_states(snapshot, Selection(location, sku)):
             rows = key_rows(snapshot, key)
-            return Known(state, rows, snapshot.standing.progress, is_paused, settings.max_request_ratio)
+            waiting = await waiting_requests(reader)
+            units = sum(one.quantity for one in waiting if (one.location, one.sku) == (location, sku))
+            return Known(
+                state=state,
+                rows=rows,
+                progress=snapshot.standing.progress,
+                is_paused=is_paused,
+                max_request_ratio=settings.max_request_ratio,
+                width=plan_of(snapshot.standing.layout).width,
+                waiting_units=units,
+                successors=() if rows.terms["is_active"] else await _successors(reader, key),
+            )
     return None
+
+
+async def _successors(reader: StateReader, key: bytes) -> Sequence[str]:
+    """Return the SKUs of the same location that the catalog calls successors of a key; they may lie anywhere."""
+    location, _, sku = key.partition(b"|")
+    found = []
+    for partition in await reader.partitions():
+        standing = await reader.standing(partition)
+        if standing is None:
+            continue
+        async for names, packed in reader.rows(standing, terms_table().name):
+            replaced = terms_table().unpack(packed)["successor_of"].tolist()
+            pairs = zip((name.partition(b"|") for name in names), replaced, strict=True)
+            found += [name[2].decode() for name, old in pairs if old == sku and name[0] == location]
+    return sorted(found)

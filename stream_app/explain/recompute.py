@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
-from replenishment.policy import LimitStep, OrderLimits, limit_steps
+from replenishment.policy import LimitStep, OrderLimits, Rounding, limit_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,15 @@ def recomputed(evidence: Mapping[str, Any]) -> Recomputed:
     reorder_point, upto = _levels(evidence)
     lot = evidence["order_quantity_units"]
     raw = ceil((reorder_point + 1 - position) / lot) * lot if evidence["policy"] == "(s,nQ)" else upto - position
-    limits = OrderLimits(evidence["minimum_units"], evidence["pack_units"], evidence["maximum_units"])
-    steps = limit_steps(raw, limits, evidence["cap_units"])
+    limits = OrderLimits(
+        evidence["minimum_units"],
+        evidence["pack_units"],
+        evidence["maximum_units"],
+        # requests from before there were these terms know none
+        Rounding[evidence.get("rounding", "up").upper()],
+        evidence.get("shelf_life_units"),
+    )
+    steps = limit_steps(raw, limits, evidence["cap_units"], position)
     return Recomputed(position, reorder_point, upto, raw, steps, steps[-1].units)
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from replenishment.engine.expected import YOUNG_BUCKETS
+
+ROUNDINGS = {"nearest": "to the nearest pack", "down_to_max": "down to packs within the level"}
 LIMIT_NAMES = (("minimum", "minimum_units"), ("pack", "pack_units"), ("maximum", "maximum_units"))
 
 
@@ -26,6 +29,7 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
         _level(evidence) + _plans(evidence),
         _quantity(request, evidence),
         _origin(request, evidence),
+        *_approval(request, evidence),
     ]
 
 
@@ -36,6 +40,8 @@ def withdrawal_sentence(withdrawal: Mapping[str, Any]) -> str:
         withdrawal: Value of the record on ``restock`` whose quantity is 0.
     """
     evidence = withdrawal["evidence"]
+    if withdrawal["withdrawn"] == "declined":
+        return f"It was declined{_ruled_by(withdrawal)} on {minute(withdrawal['decided_at'])}."
     return (
         f"It was taken back on {minute(withdrawal['decided_at'])}, before anybody answered: orders were cancelled, and"
         f" without it the inventory position of {evidence['inventory_position']:,} is above the reorder point of"
@@ -75,6 +81,20 @@ def target(kind: str, level: float) -> str:
             return f"stays within with a probability of {share}"
 
 
+def _approval(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
+    """Say why a person must release it and whether somebody did; nothing where nobody need."""
+    if not evidence.get("approval_reasons"):
+        return []
+    reasons = f"since {'; '.join(evidence['approval_reasons'])}"
+    if request.get("requires_approval"):
+        return [f"It waits for approval, {reasons}: `restock approve` releases it, `restock reject` declines it."]
+    return [f"It needed approval, {reasons}, and was released{_ruled_by(request)}."]
+
+
+def _ruled_by(request: Mapping[str, Any]) -> str:
+    return f" by {request['ruled_by']}" if request.get("ruled_by") else ""
+
+
 def _from(supplier: str) -> str:
     return f" from {supplier}" if supplier else ""
 
@@ -101,17 +121,25 @@ def _level(evidence: Mapping[str, Any]) -> str:
             f" of the last 28 days over {interval}.{expected}"
         )
     is_periodic = evidence["policy"] == "(R,S)"
-    until = "until what the next review requests arrives" if is_periodic else "the bucket in which it arrives"
+    until = _until(evidence) if is_periodic else "the bucket in which it arrives"
     demand = f"demand over {interval} (lead time {_lead_time(evidence)}, then {until})"
     subject = (
         f"what {demand}" if evidence["service_kind"] in ("cycle", "newsvendor") else f"the stock that for {demand}"
     )
+    if lost := evidence.get("lost_units"):
+        expected = f"{expected} {lost:,.1f} of them are expected to be lost before delivery and are not stocked for."
     level = (
         f"At a review that is below the order-up-to level of {evidence['order_up_to_level']:,}"
         if is_periodic
         else f"That is at or below the reorder point of {evidence['reorder_point']:,}"
     )
     return f"{level}: {subject} {promise}.{expected}"
+
+
+def _until(evidence: Mapping[str, Any]) -> str:
+    if days := evidence.get("order_days"):
+        return f"until what is ordered on the next order day arrives; the supplier takes orders on {days}"
+    return "until what the next review requests arrives"
 
 
 def _plans(evidence: Mapping[str, Any]) -> str:
@@ -146,6 +174,12 @@ def _quantity(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         for name, field in LIMIT_NAMES
         if evidence[field] is not None and (field, evidence[field]) != ("pack_units", 1)
     ]
+    if (rounding := evidence.get("rounding", "up")) != "up":
+        limits.append(f"rounded {ROUNDINGS[rounding]}")
+    if (sells := evidence.get("shelf_life_units")) is not None:
+        limits.append(
+            f"{sells:,} expected to sell within lead time and shelf life of {evidence['shelf_life_days']:g} days"
+        )
     missing = _missing(evidence)
     if request["quantity"] == evidence["raw_units"]:
         return f"{missing}, and so many were requested."
@@ -181,4 +215,9 @@ def _newness(evidence: Mapping[str, Any]) -> str:
     """Say that the SKU was new; requests from before there was the flag do not tell."""
     if not evidence.get("cold_start"):
         return ""
+    if daily := evidence.get("expected_daily_units"):
+        return (
+            f" The SKU is new: the buckets that its first {YOUNG_BUCKETS} still lack count as the {daily:,g} units"
+            " a day that the catalog expects."
+        )
     return " The SKU is new: where the version knows its category, the forecast leans on what others of it sold."

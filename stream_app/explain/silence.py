@@ -5,9 +5,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from replenishment.buckets import BucketWidth
 from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.rows import NEVER
-from replenishment.policy import OrderLimits, Policy, ServiceKind, lot_quantity, order_quantity
+from replenishment.order_days import ANY_DAY, named_days, next_order_closing, unserved
+from replenishment.policy import (
+    OrderLimits,
+    OrderQuantity,
+    Policy,
+    Rounding,
+    ServiceKind,
+    lot_quantity,
+    order_quantity,
+)
 from replenishment.quantiles import ProtectionDemand
 from replenishment.stock import StockKnowledge
 from stream_app.explain.sentences import minute, target
@@ -28,6 +38,8 @@ class Why(StrEnum):
     HELD = "held"
     ENOUGH = "enough"
     NOT_FEASIBLE = "not_feasible"
+    COOLING_DOWN = "cooling_down"
+    ROUNDED_AWAY = "rounded_away"
     NOT_REVIEWED_YET = "not_reviewed_yet"
     DUE = "due"
 
@@ -42,13 +54,25 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button."""
+    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button.
+
+    ``waiting_units`` of what is pending wait for approval. ``successors`` are
+    the SKUs that replace it, looked for where it is discontinued.
+    """
 
     state: KeyState
     rows: KeyRows
     progress: Progress
     is_paused: bool
     max_request_ratio: float
+    width: BucketWidth
+    waiting_units: int = 0
+    successors: Sequence[str] = ()
+
+    @property
+    def last_closed(self) -> int:
+        """The bucket that closed last."""
+        return self.width.bucket_at(self.progress.closed_through) - 1
 
 
 def silence(known: Known) -> Silence:
@@ -90,7 +114,8 @@ def _of_the_key(known: Known) -> tuple[Why, str] | None:
     if hot["stock"] == StockKnowledge.UNKNOWN:
         return Why.UNKNOWN_STOCK, "Its stock is not known: it is assumed at the next closing, or counted before."
     if not terms["is_active"]:
-        return Why.INACTIVE, "The catalog says active = false: nothing is requested for it."
+        successors = f" Its successor is {', '.join(known.successors)}." if known.successors else ""
+        return Why.INACTIVE, f"The catalog says active = false: nothing is requested for it.{successors}"
     if hot["is_held"]:
         return Why.HELD, "Its last request was refused: the next one may follow at the next closing of a bucket."
     return None
@@ -101,9 +126,33 @@ def _of_its_position(known: Known) -> tuple[Why, str] | None:
     reorder_point = int(derived["reorder_point"])
     if position > reorder_point:
         return Why.ENOUGH, _enough(known, position, reorder_point)
-    reason = _infeasible(known, position)
+    return _withheld(known, position) or _awaited(known)
+
+
+def _withheld(known: Known, position: int) -> tuple[Why, str] | None:
+    """Return which limit leaves nothing of an order that is due."""
+    quantity = _quantity(known, position)
+    reason = quantity.reason or unserved(known.width, int(known.rows.derived["order_days"]), known.last_closed)
     if reason is not None:
         return Why.NOT_FEASIBLE, f"An order is due, and its limits forbid it: {reason}. Correct the catalog."
+    if quantity.units == 0:
+        return Why.ROUNDED_AWAY, _rounded_away(quantity)
+    if known.rows.hot["is_cooling"]:
+        return Why.COOLING_DOWN, (
+            f"An order is due, and the cool-down of {int(known.rows.terms['cool_down_buckets'])} buckets withholds it:"
+            " it would follow a larger request too soon."
+        )
+    return None
+
+
+def _awaited(known: Known) -> tuple[Why, str] | None:
+    """Return when an order that is due will be made, if there are days for it."""
+    derived, days = known.rows.derived, int(known.rows.derived["order_days"])
+    if days != ANY_DAY:
+        return Why.NOT_REVIEWED_YET, (
+            f"An order is due, and is made when the supplier takes orders ({named_days(days)}): next at the closing of "
+            f"the bucket that ends at {_minute(_next_order_closing(known, days))}."
+        )
     if derived["review_period_days"] > 0:
         return Why.NOT_REVIEWED_YET, (
             f"An order is due, and is made at the next review: every {derived['review_period_days']:g} days, next at "
@@ -124,15 +173,37 @@ def _enough(known: Known, position: int, reorder_point: int) -> str:
     return f"{sentence} At the {daily:,.1f} units a day that are expected it is reached in about {days:,.0f} days."
 
 
-def _infeasible(known: Known, position: int) -> str | None:
+def _quantity(known: Known, position: int) -> OrderQuantity:
     derived, terms, ratio = known.rows.derived, known.rows.terms, known.max_request_ratio
     limits = OrderLimits(
-        int(terms["minimum_units"]) or None, int(terms["pack_units"]) or 1, int(terms["maximum_units"]) or None
+        int(terms["minimum_units"]) or None,
+        int(terms["pack_units"]) or 1,
+        int(terms["maximum_units"]) or None,
+        Rounding(int(terms["rounding"])),
+        int(derived["shelf_life_units"]) if derived["shelf_life_days"] else None,
     )
     if derived["policy"] == Policy.S_NQ:
         lot = int(derived["order_quantity_units"])
-        return lot_quantity(position, int(derived["reorder_point"]), lot, limits, ratio).reason
-    return order_quantity(position, int(derived["order_up_to_level"]), limits, ratio).reason
+        return lot_quantity(position, int(derived["reorder_point"]), lot, limits, ratio)
+    return order_quantity(position, int(derived["order_up_to_level"]), limits, ratio)
+
+
+def _rounded_away(quantity: OrderQuantity) -> str:
+    """Say which rule leaves nothing of what is missing."""
+    step = next(step for step in quantity.steps if step.units == 0)
+    missing = f"{quantity.raw_units:,} units are missing"
+    if step.limit == "shelf_life_units":
+        return (
+            f"{missing}, and the position alone lasts until what would be ordered perishes: {step.value:,} units are "
+            "expected to sell by then."
+        )
+    return f"{missing}, of which the rounding rule makes no whole pack of {step.value:,}."
+
+
+def _next_order_closing(known: Known, days: int) -> int:
+    """Return the end of the next bucket with whose close an order may be placed."""
+    closing = next_order_closing(known.width, days, known.last_closed)
+    return known.width.start_of((known.last_closed if closing is None else closing) + 1)
 
 
 def _next_review(known: Known) -> int:
@@ -152,6 +223,8 @@ def _standing(known: Known) -> list[str]:
         f" {known.state.inventory_position:,} = {stock.on_hand:,} on hand{assumed} - {stock.backorders:,} owed"
         f" + {stock.on_order:,} on order + {stock.in_transit:,} in transit + {stock.pending:,} pending."
     ]
+    if known.waiting_units:
+        sentences.append(f"Of those, {known.waiting_units:,} wait for approval: `restock queue` lists them.")
     if derived["stepped_bucket"] != NEVER:
         sentences.append(_levels(known, derived))
     return sentences

@@ -10,6 +10,7 @@ import msgspec
 from replenishment.engine.columns import CatalogBatch
 from replenishment.events import CatalogEntry
 from replenishment.keys import stock_key
+from replenishment.order_days import named_days
 from stream_app.replay.sequence import FileRecord, Sequenced
 from stream_app.wire.json_wire import JsonWire
 
@@ -31,6 +32,7 @@ def fields_of(entry: CatalogEntry) -> dict[str, Any]:
     location, sku = stock_key(entry.key) or ("", "")
     fields: dict[str, Any] = {"location": location, "sku": sku, **msgspec.structs.asdict(entry)}
     del fields["key"]
+    fields["order_days"] = named_days(entry.order_days) or None
     if entry.service_kind in _BY_COSTS:
         fields["service_target"] = None
     return fields

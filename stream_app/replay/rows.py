@@ -37,13 +37,21 @@ NUMBERS = frozenset(
         "shortage_cost_per_unit",
         "ordering_cost",
         "unit_cost",
+        "approval_above_units",
+        "approval_above_value",
+        "budget_value",
+        "budget_days",
+        "cool_down_buckets",
         "shelf_life_days",
+        "expected_daily_units",
         "available_fraction",
     }
 )
 TIMES = frozenset({"event_time", "placed_at", "expected_at", "bucket_start", "starts_at", "ends_at"})
 FLAGS = {"true": True, "false": False}
-TEXTS = frozenset({"location", "sku", "order_id", "event_id", "signal_id", "restock_id", "supplier", "category"})
+TEXTS = frozenset(
+    {"location", "sku", "order_id", "event_id", "signal_id", "restock_id", "supplier", "category", "successor_of"}
+)
 """A file may hold these as numbers where all of them look like one."""
 REQUIRED: Mapping[Role, frozenset[str]] = {
     "orders": frozenset({"sku", "quantity", "event_time"}),
@@ -53,6 +61,7 @@ REQUIRED: Mapping[Role, frozenset[str]] = {
 }
 CATALOG_COLUMNS = frozenset(
     {"location", "sku", "supplier", "category", "service_kind", "levels_from", "active"}
+    | {"order_days", "rounding", "unmet_demand", "successor_of"}
     | (NUMBERS - {"quantity", "line", "price", "on_hand", "delta", "available_fraction"})
 )
 _INTEGER = re.compile(r"-?[0-9]{1,18}")

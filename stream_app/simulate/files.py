@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from replenishment.closed_loop.world import DAY_MS, Lines, World
@@ -44,7 +45,7 @@ class Given:
 
     def world(self, spec: PolicySpec, facts: Facts) -> World:
         """Return the world in which a policy decides: every stock key has its terms."""
-        terms = {entry.key: entry for entry in self.catalog}
+        terms = {entry.key: _inheriting(entry, facts) for entry in self.catalog}
         entries = [spec.applied(terms.get(key) or CatalogEntry(key=key), facts) for key in self.keys]
         return World(entries, self.lines, self.events, self.signals, priced=self.catalog)
 
@@ -58,6 +59,14 @@ class Given:
             if kind == LineKind.PLACED:
                 units[key] += int(one)
         return {key: total / RECENT_DAYS for key, total in units.items()}
+
+
+def _inheriting(entry: CatalogEntry, facts: Facts) -> CatalogEntry:
+    """Return terms that expect of a successor what its predecessor sold, unless they expect something."""
+    if not entry.successor_of or entry.expected_daily_units:
+        return entry
+    predecessor = entry.key.partition(b"|")[0] + b"|" + entry.successor_of.encode()
+    return msgspec.structs.replace(entry, expected_daily_units=facts.daily_units.get(predecessor))
 
 
 def given(orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = None) -> Given:

@@ -18,6 +18,8 @@ from replenishment.forecaster import Serving
 from stream_app.simulate.files import Given
 from stream_app.simulate.specs import Facts, PolicySpec
 
+COSTS = ("holding", "shortage", "ordering", "waste")
+"""What a run costs, by name."""
 RESAMPLES = 1_000
 """Of stock keys, for intervals."""
 INTERVAL = (2.5, 97.5)
@@ -47,20 +49,12 @@ class Run:
         """Return the figures of the run over all stock keys; see the how-to for what each means."""
         sums = {name: int(values.sum()) for name, values in self.outcome.sums.items()}
         asked, buckets, days = sums["asked_units"], self.period.buckets, self.period.days
-        holding, shortage, ordering = (
-            round(float(one.sum()), 6) for one in (self.outcome.holding, self.outcome.shortage, self.outcome.ordering)
-        )
+        cost = {name: round(float(getattr(self.outcome, name).sum()), 6) for name in COSTS}
         return {
             "policy": self.policy,
             "model": self.model,
             "model_version": self.version,
-            "cost": {
-                "holding": holding,
-                "shortage": shortage,
-                "ordering": ordering,
-                "waste": 0.0,
-                "total": round(holding + shortage + ordering, 6),
-            },
+            "cost": {**cost, "total": round(sum(cost.values()), 6)},
             "fill_rate": sums["served_units"] / asked if asked else 1.0,
             "cycle_service": 1 - sums["short_cycles"] / sums["cycles"] if sums["cycles"] else 1.0,
             "days_of_stock": sums["end_units"] / buckets * days / asked if asked else 0.0,
@@ -70,6 +64,7 @@ class Run:
             "asked_units": asked,
             "served_units": sums["served_units"],
             "ordered_units": sums["ordered_units"],
+            "expired_units": sums["expired_units"],
             "unstocked_units": sums["unstocked_units"],
             "stock_keys": int(np.count_nonzero(self.outcome.sums["stocked_buckets"])),
         }
@@ -89,10 +84,9 @@ class Run:
                 "mean_stock_units": round(float(sums["end_units"][row]) / buckets, 3),
                 "orders": int(sums["orders"][row]),
                 "ordered_units": int(sums["ordered_units"][row]),
+                "expired_units": int(sums["expired_units"][row]),
                 "stock_out_days": round(float(sums["empty_buckets"][row]) * self.period.days / buckets, 3),
-                "holding": round(float(costs.holding[row]), 6),
-                "shortage": round(float(costs.shortage[row]), 6),
-                "ordering": round(float(costs.ordering[row]), 6),
+                **{name: round(float(getattr(costs, name)[row]), 6) for name in COSTS},
             }
 
     def _bullwhip(self) -> float | None:

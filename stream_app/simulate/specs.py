@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from replenishment.events import CatalogEntry
+from replenishment.order_days import ANY_DAY
 from replenishment.policy import ServiceKind
 from stream_app.errors import ConfigError
 
@@ -42,9 +43,11 @@ class _Kind:
     apply: Callable[[CatalogEntry, Mapping[str, float | str], Facts], CatalogEntry]
 
 
+_UNMET: Mapping[str, tuple[str, ...]] = {"unmet": ("backorders", "lost_sales")}
 _SERVICE: Mapping[str, tuple[float, float] | tuple[str, ...]] = {
     "service": (0.5, 0.9999),
     "kind": ("cycle", "fill"),
+    **_UNMET,
 }
 _COVER: Mapping[str, tuple[float, float]] = {"cover_days": (1, 365)}
 _REVIEW: Mapping[str, tuple[float, float]] = {"review_days": (0.01, 365)}
@@ -59,6 +62,7 @@ def _changed(entry: CatalogEntry, values: Mapping[str, float | str], names: Mapp
 _NAMES = {
     "service": "service_target",
     "kind": "service_kind",
+    "unmet": "unmet_demand",
     "cover_days": "cover_days",
     "review_days": "review_period_days",
     "holding": "holding_cost_per_unit_day",
@@ -76,16 +80,26 @@ def _as_catalog(entry: CatalogEntry, values: Mapping[str, float | str], _facts: 
     return _changed(entry, values, _NAMES)
 
 
+_ANY_TIME: Mapping[str, float] = {"review_period_days": 0.0, "order_days": ANY_DAY}
+"""Terms of continuous review."""
+
+
+def _periodic(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
+    """Return terms that are reviewed: on the catalog's order days unless a period is written, else each bucket."""
+    if entry.order_days != ANY_DAY and "review_days" not in values:
+        return entry
+    review_days = entry.review_period_days or facts.bucket_days
+    return msgspec.structs.replace(entry, review_period_days=review_days, order_days=ANY_DAY)
+
+
 def _s_s(entry: CatalogEntry, values: Mapping[str, float | str], _facts: Facts) -> CatalogEntry:
-    free = msgspec.structs.replace(_by_service(entry, values), review_period_days=0.0, order_quantity_units=None)
+    free = msgspec.structs.replace(_by_service(entry, values), order_quantity_units=None, **_ANY_TIME)
     return _changed(free, values, _NAMES)
 
 
 def _r_s(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
-    review_days = entry.review_period_days or facts.bucket_days
-    periodic = _by_service(entry, values)
-    periodic = msgspec.structs.replace(periodic, review_period_days=review_days, order_quantity_units=None)
-    return _changed(periodic, values, _NAMES)
+    periodic = msgspec.structs.replace(_periodic(entry, values, facts), order_quantity_units=None)
+    return _changed(_by_service(periodic, values), values, _NAMES)
 
 
 def _s_nq(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
@@ -93,8 +107,9 @@ def _s_nq(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) 
     if "lot_days" in values or lot is None:
         lot = max(1, round(facts.daily_units.get(entry.key, 0.0) * float(values.get("lot_days", entry.cover_days))))
     review_days = 0.0 if "review_days" not in values else entry.review_period_days
+    days = ANY_DAY if "review_days" in values else entry.order_days
     made = _by_service(entry, values)
-    made = msgspec.structs.replace(made, review_period_days=review_days, order_quantity_units=int(lot))
+    made = msgspec.structs.replace(made, review_period_days=review_days, order_days=days, order_quantity_units=int(lot))
     return _changed(made, values, _NAMES)
 
 
@@ -108,11 +123,9 @@ def _cost(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) 
 
 def _by_costs(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts, kind: ServiceKind) -> CatalogEntry:
     """Return terms of (R,S) whose level follows from costs."""
-    review_days = entry.review_period_days or facts.bucket_days
     made = msgspec.structs.replace(
-        entry,
+        _periodic(entry, values, facts),
         service_kind=kind.label,
-        review_period_days=review_days,
         order_quantity_units=None,
         levels_from="forecast",
     )
@@ -129,9 +142,8 @@ def _by_costs(entry: CatalogEntry, values: Mapping[str, float | str], facts: Fac
 
 def _min_max(entry: CatalogEntry, values: Mapping[str, float | str], facts: Facts) -> CatalogEntry:
     made = msgspec.structs.replace(
-        entry,
+        _periodic(msgspec.structs.replace(entry, review_period_days=0.0), values, facts),
         service_kind="cycle",
-        review_period_days=facts.bucket_days,
         order_quantity_units=None,
         levels_from="textbook",
     )
@@ -143,8 +155,8 @@ POLICIES: Mapping[str, _Kind] = {
     "sS": _Kind({**_SERVICE, **_COVER}, _s_s),
     "RS": _Kind({**_SERVICE, **_REVIEW}, _r_s),
     "snQ": _Kind({**_SERVICE, **_REVIEW, "quantity": (1, 1_000_000), "lot_days": (0.01, 365)}, _s_nq),
-    "newsvendor": _Kind({**_REVIEW, "holding": (0, 1e9), "shortage": (0, 1e9)}, _newsvendor),
-    "cost": _Kind({**_REVIEW, "holding": (0, 1e9), "shortage": (0, 1e9)}, _cost),
+    "newsvendor": _Kind({**_REVIEW, **_UNMET, "holding": (0, 1e9), "shortage": (0, 1e9)}, _newsvendor),
+    "cost": _Kind({**_REVIEW, **_UNMET, "holding": (0, 1e9), "shortage": (0, 1e9)}, _cost),
     "min_max": _Kind({"service": (0.5, 0.9999), "cover_days": (0, 365), **_REVIEW}, _min_max),
 }
 """What a simulation can play, by name."""

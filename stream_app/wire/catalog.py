@@ -6,6 +6,7 @@ from typing import TypeVar
 from replenishment.engine.columns import CatalogBatch, Span
 from replenishment.events import CatalogEntry, Rejection
 from replenishment.keys import key_bytes
+from replenishment.order_days import ANY_DAY, WEEKDAYS, set_of_days
 from stream_app.ports import Record, RecordBatch
 from stream_app.wire.admission import Admission
 from stream_app.wire.envelope import fields_of
@@ -14,11 +15,13 @@ from stream_app.wire.refusals import Code, Faults
 
 LONGEST_LABEL_BYTES = 64
 HIGHEST_COST = 1e9
+SHELF_LIFE_DAYS = (0.01, 3_650.0)
 TARGET_TOLERANCE = 0.001
 """By how much a service target may differ from the critical ratio that the costs make."""
 _KINDS = ("cycle", "fill", "newsvendor", "cost")
 _SOURCES = ("forecast", "textbook")
-_COSTS = ("holding_cost_per_unit_day", "shortage_cost_per_unit", "ordering_cost", "unit_cost")
+_UNMET = ("backorders", "lost_sales")
+_ROUNDINGS = ("up", "nearest", "down_to_max")
 
 _Value = TypeVar("_Value")
 
@@ -53,8 +56,8 @@ def _entry(record: Record, partition: int, admission: Admission, faults: Faults)
     location, sku = fields.key_part("location"), fields.key_part("sku")
     admission.check_key(record, location, sku, partition, faults)
     terms = _terms(fields, key_bytes(location, sku))
-    if terms.service_kind in ("newsvendor", "cost") and faults.code is None:
-        _check_costs(terms, fields)
+    if faults.code is None:
+        _check_together(terms, fields)
     return terms
 
 
@@ -73,7 +76,10 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
     def label(name: str) -> str:
         return given(name, "", lambda: fields.label(name, LONGEST_LABEL_BYTES))
 
-    costs = {name: fields.number(name, 0, HIGHEST_COST) if fields.has(name) else None for name in _COSTS}
+    def known(name: str, low: float, high: float) -> float | None:
+        return fields.number(name, low, high) if fields.has(name) else None
+
+    above_units = fields.has("approval_above_units")
     return CatalogEntry(
         key=key,
         supplier=label("supplier"),
@@ -89,8 +95,33 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
         service_kind=_one_of(fields, "service_kind", _KINDS),  # type: ignore[arg-type]  # one of them
         order_quantity_units=units("order_quantity_units"),
         levels_from=_one_of(fields, "levels_from", _SOURCES),  # type: ignore[arg-type]  # one of them
-        **costs,
+        holding_cost_per_unit_day=known("holding_cost_per_unit_day", 0, HIGHEST_COST),
+        shortage_cost_per_unit=known("shortage_cost_per_unit", 0, HIGHEST_COST),
+        ordering_cost=known("ordering_cost", 0, HIGHEST_COST),
+        unit_cost=known("unit_cost", 0, HIGHEST_COST),
+        approval_above_units=fields.integer("approval_above_units", 0, MOST_UNITS) if above_units else None,
+        approval_above_value=known("approval_above_value", 0, HIGHEST_COST),
+        budget_value=known("budget_value", 0, HIGHEST_COST),
+        budget_days=number("budget_days", defaults.budget_days, 1, 365),
+        cool_down_buckets=given("cool_down_buckets", 0, lambda: fields.integer("cool_down_buckets", 0, 365)),
+        order_days=_order_days(fields),
+        rounding=_one_of(fields, "rounding", _ROUNDINGS),  # type: ignore[arg-type]  # one of them
+        shelf_life_days=known("shelf_life_days", *SHELF_LIFE_DAYS),
+        unmet_demand=_one_of(fields, "unmet_demand", _UNMET),  # type: ignore[arg-type]  # one of them
+        expected_daily_units=known("expected_daily_units", 0, MOST_UNITS),
+        successor_of=given("successor_of", "", lambda: fields.key_part("successor_of")),
     )
+
+
+def _order_days(fields: Fields) -> int:
+    """Return the set of weekdays of a text such as ``mon,thu``."""
+    if not fields.has("order_days"):
+        return ANY_DAY
+    names = [name.strip().lower() for name in fields.text("order_days").split(",")]
+    if not set(names) <= set(WEEKDAYS):
+        fields.refuse(Code.OUT_OF_RANGE, "order_days", f"weekdays with commas, of {','.join(WEEKDAYS)}")
+        return ANY_DAY
+    return set_of_days(names)
 
 
 def _one_of(fields: Fields, name: str, known: Sequence[str]) -> str:
@@ -100,6 +131,21 @@ def _one_of(fields: Fields, name: str, known: Sequence[str]) -> str:
         fields.refuse(Code.OUT_OF_RANGE, name, ", ".join(known[:-1]) + f" or {known[-1]}")
         return known[0]
     return value
+
+
+def _check_together(terms: CatalogEntry, fields: Fields) -> None:
+    """Note terms that contradict each other."""
+    if terms.order_days != ANY_DAY and terms.review_period_days:
+        fields.refuse(
+            Code.OUT_OF_RANGE, "review_period_days", "left out, or 0, with order_days: those say when to order"
+        )
+    if terms.successor_of and terms.key.endswith(f"|{terms.successor_of}".encode()):
+        fields.refuse(Code.OUT_OF_RANGE, "successor_of", "another SKU than its own")
+    if terms.service_kind in ("newsvendor", "cost"):
+        _check_costs(terms, fields)
+    for name in ("approval_above_value", "budget_value"):
+        if fields.has(name) and not terms.unit_cost:
+            fields.faults.add(Code.MISSING_FIELD, f"unit_cost is missing or 0, must be above 0 for {name}")
 
 
 def _check_costs(terms: CatalogEntry, fields: Fields) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from replenishment.accuracy import SCORED_LEVELS
-from replenishment.events import DemandClosed, Evidence, ForecastsScored, RestockRequested
+from replenishment.events import DemandClosed, ForecastsScored, RestockRequested
+from replenishment.evidence import Evidence
 from replenishment.keys import StockKey
 from stream_app.ports import Headers, OutgoingRecord, Record
 from stream_app.wire.times import shown
@@ -25,6 +26,21 @@ DEMAND_IDS = uuid5(NAMESPACE_URL, "urn:restock:demand")
 TRACE_HEADERS = ("traceparent", "tracestate")
 LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
+
+_ONLY_WHERE_USED = frozenset(
+    {
+        "used_level",
+        "value",
+        "approval_reasons",
+        "order_days",
+        "shelf_life_days",
+        "shelf_life_units",
+        "expected_daily_units",
+        "lost_units",
+        "planned_units",
+    }
+)
+"""Fields of the evidence that are absent, not null, where they say nothing."""
 
 _encode = msgspec.json.Encoder().encode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -50,6 +66,8 @@ class _Restock(Struct, gc=False):
     model_version: str
     evidence: dict[str, Any]
     withdrawn: str | UnsetType = UNSET
+    requires_approval: bool | UnsetType = UNSET
+    ruled_by: str | UnsetType = UNSET
     unit_cost: float | UnsetType | None = UNSET
     joint: Joint | UnsetType = UNSET
 
@@ -98,12 +116,19 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
         withdrawn=restock.withdrawn or UNSET,
+        requires_approval=UNSET if restock.requires_approval is None else restock.requires_approval,
+        ruled_by=restock.ruled_by or UNSET,
     )
     # events of one request are told apart by consumers that go by CloudEvents
     event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
-    kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
-    headers = cloud_event(event_id, source, kind, decided_at)
+    headers = cloud_event(event_id, source, _kind_of(restock), decided_at)
     return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+
+
+def _kind_of(restock: RestockRequested) -> str:
+    if restock.withdrawn:
+        return "restock.withdrawn"
+    return "restock.released" if restock.requires_approval is False else "restock.requested"
 
 
 def proposal_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
@@ -171,11 +196,9 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
-    # only where there is something to say: who never calibrates or plans sees what was there before
-    for name in ("used_level", "planned_units"):
-        if fields[name] is None:
-            del fields[name]
-    return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
+    # what a key does not have is left out: who uses none of it sees what was there before
+    told = {name: value for name, value in fields.items() if value is not None or name not in _ONLY_WHERE_USED}
+    return {**told, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 
 def _nullable(values: Sequence[float]) -> list[float | None]:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from replenishment.events import Evidence
+from replenishment.evidence import Evidence
 from stream_app.demo.explanation import explained
 from stream_app.explain.sentences import request_sentences
 

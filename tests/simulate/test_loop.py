@@ -26,9 +26,11 @@ from replenishment.events import (
     StockReceived,
 )
 from replenishment.forecaster import ClosedBucket, Forecast, Serving
+from replenishment.order_days import set_of_days
 from replenishment.quantiles import QuantileGrid
 from stream_app.ports import RecordBatch
 from stream_app.processor import Parts, Processor
+from stream_app.replay.catalog_file import TERMS, fields_of
 from stream_app.store.memory_store import MemoryStore
 from stream_app.swap import OneForecaster
 from stream_app.wire.json_wire import JsonWire
@@ -172,6 +174,12 @@ def test_no_demand_of_the_future_changes_a_decision_before_it() -> None:
     assert before != changed
 
 
+REVIEWS: list[dict[str, Any]] = [
+    *({"review_period_days": days} for days in (0, 1.0, 5.0)),
+    {"order_days": set_of_days(["mon", "thu"])},
+]
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Some keys with terms of every policy, orders and cancellations over 30 days, counts here and there."""
@@ -180,10 +188,14 @@ def worlds(draw: st.DrawFn) -> World:
         CatalogEntry(
             key,
             lead_time_days=draw(st.sampled_from([0, 0.5, 3.0])),
-            review_period_days=draw(st.sampled_from([0, 1.0, 5.0])),
+            **draw(st.sampled_from(REVIEWS)),
             service_kind=draw(st.sampled_from(["cycle", "fill"])),
             order_quantity_units=draw(st.sampled_from([None, 6])),
             pack_units=draw(st.sampled_from([None, 4])),
+            rounding=draw(st.sampled_from(["up", "nearest", "down_to_max"])),
+            shelf_life_days=draw(st.sampled_from([None, 4.0])),
+            unmet_demand=draw(st.sampled_from(["backorders", "lost_sales"])),
+            expected_daily_units=draw(st.sampled_from([None, 3.0])),
         )
         for key in keys
     ]
@@ -297,8 +309,7 @@ def _signal(offset: int, event: SignalEvent) -> Kept:
 
 
 def _terms(offset: int, entry: CatalogEntry) -> Kept:
-    names = ("lead_time_days", "review_period_days", "service_kind", "order_quantity_units", "pack_units")
-    return _kept(offset, entry.key, **{name: getattr(entry, name) for name in names})
+    return _kept(offset, entry.key, **{name: value for name, value in fields_of(entry).items() if name in TERMS})
 
 
 async def replayed(entries: Sequence[Entry], plan: Plan, decide_from: int) -> list[bytes]:

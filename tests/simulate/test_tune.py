@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replenishment.buckets import BucketWidth
 from replenishment.events import CatalogEntry
 from stream_app.cli.catalog import checked
 from stream_app.cli.main import cli
@@ -96,7 +97,7 @@ def test_a_category_whose_shortage_is_dear_gets_the_higher_level_and_nothing_els
     rows = {row["sku"]: row for row in csv.DictReader(out.read_text().splitlines())}
     assert {sku: float(row["service_target"]) for sku, row in rows.items()} == {"A": 0.5, "B": levels["dear"]}
     assert {row["lead_time_days"] for row in rows.values()} == {"3"}
-    assert len(checked(out)) == 2
+    assert len(checked(out, BucketWidth(86_400))) == 2
 
 
 def test_a_fill_rate_costs_what_it_takes_where_it_is_cheapest(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_terms_that_are_written_are_read_back_the_same(tmp_path: Path) -> None:
     path = tmp_path / "catalog.csv"
     others = [CatalogEntry(b"main|B", service_target=0.925, cover_days=14.0), CatalogEntry(b"main|007")]
     assert write_catalog_file(path, [ENTRY, *others]) == 3
-    assert entries_of(checked(path)) == [ENTRY, *others]
+    assert entries_of(checked(path, BucketWidth(86_400))) == [ENTRY, *others]
 
 
 def test_differences_name_what_changes_and_from_what() -> None:

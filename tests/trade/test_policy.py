@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replenishment.policy import OrderLimits, levels, order_quantity
+from replenishment.policy import OrderLimits, Rounding, levels, order_quantity
 from replenishment.quantiles import ProtectionDemand
 
 LEVELS = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
@@ -102,3 +102,40 @@ def test_a_higher_service_level_never_lowers_the_reorder_point(curve: list[float
 def test_limits_below_one_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="pack_units is 0"):
         OrderLimits(pack_units=0)
+
+
+@pytest.mark.parametrize(
+    ("missing", "minimum", "up", "nearest", "down"),
+    [
+        (38, None, 48, 36, 36),
+        # half a pack more is rounded up
+        (42, None, 48, 48, 36),
+        (48, None, 48, 48, 48),
+        # less than half a pack, less than a whole one: nothing, and nobody is to blame
+        (5, None, 12, 0, 0),
+        (6, None, 12, 12, 0),
+        # a minimum holds before the rule
+        (38, 40, 48, 48, 48),
+        (5, 40, 48, 48, 48),
+    ],
+)
+def test_a_rounding_rule_makes_whole_packs(missing: int, minimum: int | None, up: int, nearest: int, down: int) -> None:
+    for rounding, units in zip(Rounding, (up, nearest, down), strict=True):
+        quantity = order_quantity(0, missing, OrderLimits(minimum, 12, rounding=rounding), 4)
+        assert (quantity.units, quantity.raw_units, quantity.reason) == (units, missing, None)
+
+
+@pytest.mark.parametrize(
+    ("position", "sells", "units", "reason"),
+    [
+        (0, 30, 24, None),
+        (-5, 31, 36, None),
+        (20, 31, 0, None),
+        (0, 11, 0, "11 units are expected to sell before they perish, less than the least order of 12"),
+    ],
+)
+def test_shelf_life_leaves_what_sells_beside_the_position(
+    position: int, sells: int, units: int, reason: str | None
+) -> None:
+    quantity = order_quantity(position, 50, OrderLimits(None, 12, shelf_life_units=sells), 4)
+    assert (quantity.units, quantity.reason) == (units, reason)

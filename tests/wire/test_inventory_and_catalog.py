@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from replenishment.engine.columns import Role
@@ -153,13 +154,24 @@ def test_a_catalog_record_may_set_everything() -> None:
         "shortage_cost_per_unit": 2,
         "ordering_cost": 25,
         "unit_cost": 1.5,
-        "shelf_life_days": "not read in this version",
+        "shelf_life_days": 21,
+        "rounding": "nearest",
     }
+    entry = CatalogEntry(
+        KEY, "ACME", "lamps", 3.0, 7.0, 14.5, 0.98, 10, 6, 600, False, "fill", 12, "textbook", 0.01, 2.0, 25.0, 1.5
+    )
     assert catalog([sent(fields)]).entries == [
-        CatalogEntry(
-            KEY, "ACME", "lamps", 3.0, 7.0, 14.5, 0.98, 10, 6, 600, False, "fill", 12, "textbook", 0.01, 2.0, 25.0, 1.5
-        ),
+        msgspec.structs.replace(entry, shelf_life_days=21.0, rounding="nearest"),
     ]
+
+
+def test_order_days_are_weekdays_in_any_order_and_exclude_a_review_period() -> None:
+    (entry,) = catalog([sent({**TERMS, "order_days": "Thu, mon"})]).entries
+    assert entry == CatalogEntry(KEY, supplier="ACME", lead_time_days=3.0, order_days=9)
+    assert code("catalog", {**TERMS, "order_days": "monday"}) == "out_of_range"
+    assert code("catalog", {**TERMS, "order_days": ""}) == "out_of_range"
+    assert code("catalog", {**TERMS, "order_days": "mon", "review_period_days": 7}) == "out_of_range"
+    assert code("catalog", {**TERMS, "order_days": "mon", "review_period_days": 0}) is None
 
 
 def test_a_tombstone_brings_the_defaults_back() -> None:
@@ -194,6 +206,10 @@ def test_a_tombstone_is_accepted_in_the_partition_of_its_key_only() -> None:
         *(("service_target", level, None) for level in (0.5, 0.9999)),
         *(("service_kind", kind, "out_of_range") for kind in ("alpha", "Fill", 7)),
         *(("service_kind", kind, None) for kind in ("cycle", "fill")),
+        *(("shelf_life_days", days, "out_of_range") for days in (0, -1, 3_651, "7")),
+        *(("shelf_life_days", days, None) for days in (0.01, 3_650)),
+        *(("rounding", rule, "out_of_range") for rule in ("down", 7)),
+        *(("rounding", rule, None) for rule in ("up", "nearest", "down_to_max")),
         *(("levels_from", source, "out_of_range") for source in ("model", 7)),
         *((name, cost, "out_of_range") for name in COSTS for cost in (-0.01, 1e9 + 1, "2")),
         *((name, cost, None) for name in COSTS for cost in (0, 0.25, 1e9)),

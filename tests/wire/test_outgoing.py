@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from replenishment.engine.effects import Effects, LineCounts
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
-from replenishment.events import DemandClosed, Evidence, ForecastsScored, Rejection, RestockRequested
+from replenishment.events import DemandClosed, ForecastsScored, Rejection, RestockRequested
+from replenishment.evidence import Evidence
 from stream_app.ports import OutgoingRecord, RecordBatch
 from tests.wire.builders import AT, ORDER, WIRE, Sent, batch, sent
 
@@ -90,7 +91,7 @@ RESTOCK_VALUE = (
     b'"forecast_origin":"2026-01-01T00:00:00.000Z","expected_units":6.125,"quantile_units":8.5,"reorder_units":8.5,'
     b'"order_up_to_units":29.25,"raw_units":24,"order_quantity_units":null,"minimum_units":null,"pack_units":6,'
     b'"maximum_units":600,"cap_units":120,"textbook_units":18,"stock_assumed":true,"cold_start":false,'
-    b'"model_rung":"champion","positions":{"inventory":7,"orders":42}}}'
+    b'"model_rung":"champion","positions":{"inventory":7,"orders":42},"rounding":"up","units_after":{}}}'
 )
 DEMAND_VALUE = (
     b'{"schema":1,"partition":2,"bucket_start":"2026-01-01T00:00:00.000Z","bucket_seconds":86400,"kind":"closed",'

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from replenishment.engine.columns import Role
-from replenishment.events import Evidence, InventoryEvent
+from replenishment.events import InventoryEvent
+from replenishment.evidence import Evidence
 from stream_app.wire.admission import Admission
 from stream_app.wire.json_wire import JsonWire
 from stream_app.wire.refusals import Code
