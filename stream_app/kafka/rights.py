@@ -13,7 +13,7 @@ from stream_app.kafka.topics import TOPIC_ROLES, TopicNames, TopicRole
 
 Part: TypeAlias = Literal["worker", "trainer", "page", "operator"]
 Operation: TypeAlias = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS", "CREATE", "DELETE"]
-INPUTS: Sequence[TopicRole] = ("orders", "inventory", "catalog")
+INPUTS: Sequence[TopicRole] = ("orders", "inventory", "catalog", "signals")
 OUTPUTS: Sequence[TopicRole] = ("restock", "demand", "dead-letter")
 
 
@@ -27,7 +27,7 @@ class TopicRight:
 
 TOPIC_RIGHTS: Mapping[Part, Sequence[TopicRight]] = {
     "worker": (TopicRight(("READ", "DESCRIBE_CONFIGS"), INPUTS), TopicRight(("WRITE", "DESCRIBE_CONFIGS"), OUTPUTS)),
-    "trainer": (TopicRight(("READ",), ("demand", "inventory", "restock")),),
+    "trainer": (TopicRight(("READ",), ("demand", "inventory", "restock", "signals")),),
     "page": (TopicRight(("READ",), ("inventory", "restock", "dead-letter")), TopicRight(("DESCRIBE",), TOPIC_ROLES)),
     "operator": (
         TopicRight(("CREATE", "READ", "DESCRIBE_CONFIGS"), TOPIC_ROLES),
@@ -48,7 +48,7 @@ def commands(part: Part, user: str, bootstrap: str, names: TopicNames, group: st
 
     Example:
         >>> next(commands("trainer", "ann", "kafka:9092", TopicNames(), "restock")).partition("--add ")[2]
-        '--allow-principal User:ann --operation Read --topic demand --topic inventory --topic restock'
+        '--allow-principal User:ann --operation Read --topic demand --topic inventory --topic restock --topic signals'
     """
     head = ["kafka-acls.sh", "--bootstrap-server", bootstrap, "--add", "--allow-principal", f"User:{user}"]
     for right in TOPIC_RIGHTS[part]:
