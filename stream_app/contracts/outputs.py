@@ -40,6 +40,7 @@ RESTOCK = (
     "the highest revision of an id holds."
 )
 WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
+SOURCE = "With RESTOCK_JOINT_ORDERS: the location that is asked for it, in place of the supplier."
 JOINT = "With RESTOCK_JOINT_ORDERS: the joint order that a buyer made of this and other requests."
 UUID = {"type": "string", "format": "uuid"}
 
@@ -52,6 +53,7 @@ def restock() -> Schema:
     properties["revision"]["minimum"] = 1
     properties["joint"] = described(Joint, "joint", JOINT)
     properties["joint"]["properties"] |= {"joint_order_id": UUID, "placed_at": TIME}
+    properties["source_location"] |= {"description": SOURCE}
     properties["withdrawn"] = {"enum": ["needless"], "description": WITHDRAWN}
     return {
         **schema,

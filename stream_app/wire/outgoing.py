@@ -52,6 +52,7 @@ class _Restock(Struct, gc=False):
     withdrawn: str | UnsetType = UNSET
     unit_cost: float | UnsetType | None = UNSET
     joint: Joint | UnsetType = UNSET
+    source_location: str | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):
