@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from stream_app.explain.joint import joint_sentences, proposed_quantity
+
 LIMIT_NAMES = (("minimum", "minimum_units"), ("pack", "pack_units"), ("maximum", "maximum_units"))
 
 
@@ -26,6 +28,7 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
         _level(evidence) + _plans(evidence),
         _quantity(request, evidence),
         _origin(request, evidence),
+        *joint_sentences(request),
     ]
 
 
@@ -147,10 +150,11 @@ def _quantity(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         if evidence[field] is not None and (field, evidence[field]) != ("pack_units", 1)
     ]
     missing = _missing(evidence)
-    if request["quantity"] == evidence["raw_units"]:
+    quantity = proposed_quantity(request)
+    if quantity == evidence["raw_units"]:
         return f"{missing}, and so many were requested."
     reasons = ", ".join(limits) or "cap on a single request"
-    return f"{missing}; requested after limits ({reasons}): {request['quantity']:,}."
+    return f"{missing}; requested after limits ({reasons}): {quantity:,}."
 
 
 def _missing(evidence: Mapping[str, Any]) -> str:

@@ -181,7 +181,7 @@ def judge(product: Cluster) -> None:
     answers = wanted(said, "inventory")
     assert answers.items() <= unique(product, "inventory").items()
     told = [json.loads(one) for one in events.values()]
-    assert {one["reason"] for one in told} >= {"minimum_met", "no_minimum", "over_budget", "below_minimum"}
+    assert {one.get("reason") for one in told} >= {"minimum_met", "no_minimum", "over_budget", "below_minimum"}
     assert all(one["value"] <= 900 for one in told if one["type"] == "order_placed" and one["supplier"] == "acme")
     refused = {one["restock_id"] for one in told if one["type"] == "proposal_refused"}
     assert refused and not refused & requests.keys()
