@@ -16,7 +16,7 @@ from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.orders_file import EARLIEST_AT, LATEST_AT, NO_LOCATION, instant, read_frame
 from model_store.training.plans import Plans
-from model_store.training.wrong_rows import refuse_wrong_rows
+from model_store.training.wrong_rows import Check, refuse_wrong_rows
 from replenishment.keys import PART
 from replenishment.signals import (
     ALWAYS,
@@ -34,7 +34,9 @@ REQUIRED = ("sku", "starts_at", "ends_at")
 PLANNED, WITHDRAWN = "planned", "withdrawn"
 HIGHEST_PRICE = 1e9
 MOST_CELLS = 2**26
-_KNOWN = (*REQUIRED, "location", "signal_id", "type", "event_time", PROMOTION, PRICE)
+TEXTS = (*REQUIRED, "location", "signal_id", "type", "event_time")
+"""Columns that are no channels."""
+_KNOWN = (*TEXTS, PROMOTION, PRICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,14 @@ class SignalsFile:
         known_ahead: Channels that are planned.
         known_after: Channels that are measured.
         ignored: Columns of numbers that nobody named.
+        left_out: How many records of a topic are wrong: they are dead letters of the workers.
     """
 
     rows: pl.DataFrame
     known_ahead: tuple[str, ...]
     known_after: tuple[str, ...]
     ignored: tuple[str, ...]
+    left_out: int = 0
 
     @property
     def said(self) -> str:
@@ -61,7 +65,8 @@ class SignalsFile:
         ahead = ", ".join(self.known_ahead) or "nothing"
         after = f"; known afterwards: {', '.join(self.known_after)}" if self.known_after else ""
         left = f"; {len(self.ignored)} columns ignored: {', '.join(self.ignored)}" if self.ignored else ""
-        return f"{self.rows.height} signals, known ahead: {ahead}{after}{left}"
+        wrong = f"; {self.left_out} wrong records left out" if self.left_out else ""
+        return f"{self.rows.height} signals, known ahead: {ahead}{after}{left}{wrong}"
 
     def said_of(self, keys: Sequence[bytes]) -> str:
         """What was read, and how many stock keys of it are none of those that have orders."""
@@ -84,23 +89,42 @@ def read_signals(path: Path, ahead: Sequence[str] = (), after: Sequence[str] = (
     Raises:
         UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
     """
-    frame = read_frame(path)
+    return signals_of(read_frame(path), path.name, ahead, after)
+
+
+def signals_of(
+    frame: pl.DataFrame, source: str, ahead: Sequence[str], after: Sequence[str], *, leaves_out_wrong: bool = False
+) -> SignalsFile:
+    """Return the plans and measurements of rows; see `read_signals` for columns and errors.
+
+    Args:
+        frame: The rows.
+        source: What to call them.
+        ahead: Further columns of numbers that are known ahead.
+        after: Columns of numbers that are known when their bucket has closed.
+        leaves_out_wrong: Whether rows that are out of range are left out and counted, not refused.
+    """
     missing = [name for name in (*REQUIRED, *ahead, *after) if name not in frame.columns]
     if missing:
         raise UnusableHistory(
-            f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns) or 'none'}. Signals "
+            f"{source} has no column {', '.join(missing)}; it has {', '.join(frame.columns) or 'none'}. Signals "
             f"need {', '.join(REQUIRED)}, and columns named with --signal-columns and --covariate-columns"
         )
     if HOLIDAY in (*ahead, *after):
-        raise UnusableHistory(f"{path.name}: the channel {HOLIDAY} is that of --holidays; give the column another name")
+        raise UnusableHistory(f"{source}: the channel {HOLIDAY} is that of --holidays; give the column another name")
     own = tuple(name for name in (PROMOTION, PRICE) if name in frame.columns and name not in after)
     known_ahead = tuple(dict.fromkeys((*own, *ahead)))
     known_after = tuple(name for name in dict.fromkeys(after) if name not in known_ahead)
-    _refuse_channels(path.name, known_ahead + known_after)
+    _refuse_channels(source, known_ahead + known_after)
     read = _typed(frame, known_ahead + known_after)
-    _refuse_wrong(read, frame, known_ahead + known_after, path.name)
+    checks = _checks(known_ahead + known_after)
+    count = read.height
+    if leaves_out_wrong:
+        read = read.filter(pl.all_horizontal(is_right.fill_null(value=False) for is_right, _, _ in checks))
+    else:
+        refuse_wrong_rows(read, frame, checks, source)
     ignored = tuple(name for name in frame.columns if name not in {*_KNOWN, *known_ahead, *known_after})
-    return SignalsFile(_superseded(read), known_ahead, known_after, ignored)
+    return SignalsFile(_superseded(read), known_ahead, known_after, ignored, count - read.height)
 
 
 def with_plans(history: DemandHistory, file: SignalsFile, reach_buckets: int, grid: AnchoredGrid) -> DemandHistory:
@@ -188,13 +212,13 @@ def _number(frame: pl.DataFrame, name: str) -> pl.Expr:
     return pl.coalesce(words, text.cast(pl.Float64, strict=False))
 
 
-def _refuse_wrong(read: pl.DataFrame, frame: pl.DataFrame, names: tuple[str, ...], source: str) -> None:
-    """Raise for the first rows that are out of range, each with its first fault."""
+def _checks(names: tuple[str, ...]) -> list[Check]:
+    """Return what must hold of every row, in the order in which faults are told."""
     part = rf"^{PART.pattern}$"
     is_withdrawn = pl.col("type") == WITHDRAWN
     starts, ends = (pl.col(name).is_between(EARLIEST_AT, LATEST_AT) for name in ("starts_at", "ends_at"))
     told = pl.col("event_time").is_between(EARLIEST_AT, LATEST_AT)
-    checks = [
+    checks: list[Check] = [
         (pl.col("sku").str.contains(part), "sku", "1 to 64 of the characters A-Z a-z 0-9 . _ : / -"),
         (pl.col("location").str.contains(part), "location", "1 to 64 of the same characters as sku"),
         (pl.col("type").is_in([PLANNED, WITHDRAWN]), "type", f"{PLANNED} or {WITHDRAWN}"),
@@ -206,7 +230,7 @@ def _refuse_wrong(read: pl.DataFrame, frame: pl.DataFrame, names: tuple[str, ...
     for name in names:
         within, wanted = _range(name)
         checks.append((~pl.col(f"is_given_{name}") | within.fill_null(False), name, wanted))
-    refuse_wrong_rows(read, frame, checks, source)
+    return checks
 
 
 def _range(name: str) -> tuple[pl.Expr, str]:

@@ -26,8 +26,8 @@ def take_signal(state: PartitionState, offset: int, event: SignalEvent, turn: Tu
     said = _word(state, event, words)
     latest = next((one for one in words if one.signal == said.signal and one.known_until == FOREVER), None)
     turn.touch(row)
-    turn.count("applied")
     if latest is not None and (said.said_at < latest.said_at or _is_same(said, latest)):
+        turn.count("applied")
         turn.count("repeated")
         return
     kept = [one for one in words if one is not latest]
@@ -37,6 +37,7 @@ def take_signal(state: PartitionState, offset: int, event: SignalEvent, turn: Tu
     if len(kept) >= MOST_WORDS and not _make_room(kept):
         turn.rejections.append(Rejection("signals", offset, "out_of_range", _too_many(event.key)))
         return
+    turn.count("applied")
     _replace(state, row, [*kept, said], turn)
 
 
