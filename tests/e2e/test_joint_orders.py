@@ -21,6 +21,7 @@ from tests.e2e.shop import (
     LIVE,
     PARTITIONS,
     SKUS,
+    START,
     Record,
     counted,
     history,
@@ -50,6 +51,12 @@ def spare() -> Iterator[Record]:
     about = {"location": "spare", "sku": SPARE}
     count = {"type": "stock_counted", "event_id": "spare", "event_time": round(LIVE * 1000), "on_hand": SPARE_UNITS}
     yield keyed(f"spare|{SPARE}".encode(), about | count)
+
+
+def sold_once() -> Record:
+    """Return a line that makes the spare location's SKU one that sold, long ago: it gets levels."""
+    line = {"order_id": "spare", "location": "spare", "sku": SPARE, "quantity": 1, "event_time": round(START * 1000)}
+    return keyed(f"spare|{SPARE}".encode(), line)
 
 
 def offered(at: float) -> Record:
@@ -151,7 +158,7 @@ def test_a_buyer_killed_at_work_loses_and_doubles_nothing(tmp_path: Path, kafka_
         product.produce("suppliers", agreed())
         product.produce("catalog", catalog())
         product.produce("proposals", [limited(SKUS[0], LIVE), offered(LIVE)])
-        sent = product.produce("orders", [*history(5_000), *time_passed(LIVE)])
+        sent = product.produce("orders", [sold_once(), *history(5_000), *time_passed(LIVE)])
         product.start_worker()
         buyer = product.start_worker(command="buyer")
         eventually(lambda: product.applied("orders") >= sent, f"back-fill applied: {product.logs()}")
