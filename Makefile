@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos contracts dashboards forecast-table size-table docs lock clean venv
+.PHONY: help demo test check format bench chaos contracts dashboards forecast-table size-table docs lock sbom audit clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
@@ -23,6 +23,8 @@ help:
 	@echo "make chaos    faults at random on real servers, then an audit; MINUTES=10 SEED=1"
 	@echo "make docs     the docs as a site, below var/docs"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
+	@echo "make sbom     list what is in it, from the lock: var/sbom/*.json in CycloneDX form (network)"
+	@echo "make audit    compare the lock with known weaknesses (network)"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
 	@echo "Options go on by ARGS, for example: make demo ARGS=\"--exit --speed 2\""
 	@echo "The first of them also makes .venv and fetches what is needed: 1 to 5 minutes more."
@@ -97,6 +99,23 @@ lock: venv
 	@if grep -n '://' locks/*.txt stream_app/embedded/kafka.lock.json; then \
 		echo "an address in a lock file: remove it from the settings of pip or uv and run again"; exit 1; fi
 
+# Tools of their own versions, fetched by uv beside ours: they need packages that would get in the way here.
+SBOM = $(BIN)/uv tool run --from cyclonedx-bom==7.1.0 cyclonedx-py
+AUDIT = $(BIN)/uv tool run --from pip-audit==2.9.0 pip-audit
+LOCKS = worker train
+OFFLINE = { echo "$@: the tool could not be fetched or asked; nothing was checked"; [ -z "$(CI)" ]; }
+
+sbom: venv
+	@mkdir -p var/sbom
+	@for lock in $(LOCKS); do \
+		$(SBOM) requirements --output-reproducible --pyproject pyproject.toml --output-file var/sbom/$$lock.json locks/$$lock.txt \
+		|| $(OFFLINE) || exit 1; done
+
+# AUDIT_IGNORE="--ignore-vuln GHSA-..." with a date and a reason in the commit
+audit: venv
+	@for lock in $(LOCKS); do \
+		$(AUDIT) --requirement locks/$$lock.txt --disable-pip --require-hashes $(AUDIT_IGNORE) || $(OFFLINE) || exit 1; done
+
 clean:
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist
-	find replenishment model_store stream_app tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find replenishment server_access model_store stream_app tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ COPY locks/worker.txt locks/worker.txt
 RUN /opt/restock/bin/pip install --no-cache-dir --require-hashes --requirement locks/worker.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY replenishment replenishment
+COPY server_access server_access
 COPY model_store model_store
 COPY stream_app stream_app
 RUN /opt/restock/bin/pip install --no-cache-dir --no-deps .

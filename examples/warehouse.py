@@ -2,7 +2,8 @@
 
 A request may come more than once, always with the same `restock_id` and `revision`. Here a picking list in SQLite is
 the memory: the row is the deduplication. Offsets are committed after the row, so a crash repeats, never loses.
-Of the revisions of a request the highest holds; quantity 0 takes it back: see `open_picks`.
+Of the revisions of a request the highest holds: see `open_picks`. Quantity 0 takes it back, and while it requires
+approval nobody must act on it.
 """
 
 import json
@@ -12,21 +13,23 @@ import sys
 from kafka import KafkaConsumer
 
 TABLE = (
-    "CREATE TABLE IF NOT EXISTS picks (restock_id, revision, location, sku, quantity, UNIQUE (restock_id, revision))"
+    "CREATE TABLE IF NOT EXISTS picks"
+    " (restock_id, revision, location, sku, quantity, waits, UNIQUE (restock_id, revision))"
 )
 
 
 def take(database: sqlite3.Connection, request: dict[str, object]) -> bool:
     """Put a request on the list; return whether it was new."""
     row = [request[name] for name in ("restock_id", "revision", "location", "sku", "quantity")]
+    row.append(request.get("requires_approval", False))
     with database:  # one transaction: add what else the request must do here
-        return database.execute("INSERT OR IGNORE INTO picks VALUES (?, ?, ?, ?, ?)", row).rowcount == 1
+        return database.execute("INSERT OR IGNORE INTO picks VALUES (?, ?, ?, ?, ?, ?)", row).rowcount == 1
 
 
 def open_picks(database: sqlite3.Connection) -> list[tuple[str, int]]:
-    """Return what is to be picked, `(restock_id, quantity)`: what was taken back is not."""
-    latest = "SELECT restock_id, quantity, MAX(revision) FROM picks GROUP BY restock_id"
-    return [(restock_id, quantity) for restock_id, quantity, _ in database.execute(latest) if quantity]
+    """Return what is to be picked, `(restock_id, quantity)`: not what was taken back or waits for approval."""
+    latest = "SELECT restock_id, quantity, waits, MAX(revision) FROM picks GROUP BY restock_id"
+    return [(restock_id, units) for restock_id, units, waits, _ in database.execute(latest) if units and not waits]
 
 
 def main(bootstrap: str, topic: str, file: str) -> None:

@@ -72,8 +72,35 @@ class RestockShipped(msgspec.Struct, frozen=True, gc=False):
     expected_at: int | None = None
 
 
+class RestockApproved(msgspec.Struct, frozen=True, gc=False):
+    """A person released a request that waits for approval; ``by`` says who, empty = not said."""
+
+    key: bytes
+    event_id: str
+    occurred_at: int
+    restock_id: str
+    by: str = ""
+
+
+class RestockDeclined(msgspec.Struct, frozen=True, gc=False):
+    """A person decided that a request that waits for approval is not made."""
+
+    key: bytes
+    event_id: str
+    occurred_at: int
+    restock_id: str
+    by: str = ""
+
+
 InventoryEvent: TypeAlias = (
-    StockCounted | StockAdjusted | StockReceived | RestockAccepted | RestockRejected | RestockShipped
+    StockCounted
+    | StockAdjusted
+    | StockReceived
+    | RestockAccepted
+    | RestockRejected
+    | RestockShipped
+    | RestockApproved
+    | RestockDeclined
 )
 
 
@@ -114,7 +141,10 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     ``category`` at most 64 bytes. ``order_quantity_units`` is the lot Q of
     (s,nQ), None = another policy; ``levels_from`` ``textbook`` takes levels
     from the last 28 days instead of the forecast. Costs are 0-10⁹ in one
-    currency, None = not known.
+    currency, None = not known. A request of more than ``approval_above_units``
+    or ``approval_above_value``, or that makes the value of the requests of
+    ``budget_days`` (1-365) exceed ``budget_value``, waits for approval. Within
+    ``cool_down_buckets`` (0-365) of a request no smaller one follows.
     """
 
     key: bytes
@@ -135,6 +165,11 @@ class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     shortage_cost_per_unit: float | None = None
     ordering_cost: float | None = None
     unit_cost: float | None = None
+    approval_above_units: int | None = None
+    approval_above_value: float | None = None
+    budget_value: float | None = None
+    budget_days: float = 30.0
+    cool_down_buckets: int = 0
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -156,6 +191,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``used_level`` is the level after online calibration, None where it is the
     ``service_level``. ``planned_units`` are the part of ``expected_units`` that
     is due to plans (below 0 = they lower demand), None where nothing is planned.
+    ``approval_reasons`` say why a person must release the request, ``value`` is
+    what it costs; both None where there are no such limits.
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
@@ -193,6 +230,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     model_rung: str
     positions: Mapping[str, int]
     used_level: float | None = None
+    value: float | None = None
+    approval_reasons: tuple[str, ...] | None = None
     planned_units: float | None = None
 
 
@@ -200,9 +239,10 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock.
 
     A later ``revision`` replaces the ones before it. 0 units take the request
-    back, and ``withdrawn`` says why; the position parts in its evidence are
-    then those without it. ``unit_cost`` is the catalog's, for whoever orders
-    jointly; None = not known.
+    back, and ``withdrawn`` says why; if that is ``needless``, the position
+    parts in its evidence are those without it. While ``requires_approval`` is
+    True nobody must act on it; False says that ``ruled_by`` released it.
+    ``unit_cost`` is the catalog's, for whoever orders jointly; None = not known.
     """
 
     restock_id: str
@@ -215,7 +255,9 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     expires_at: int
     model_version: str
     evidence: Evidence
-    withdrawn: Literal["needless"] | None = None
+    withdrawn: Literal["needless", "declined"] | None = None
+    requires_approval: bool | None = None
+    ruled_by: str | None = None
     unit_cost: float | None = None
 
 

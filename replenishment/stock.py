@@ -40,7 +40,7 @@ def counted(net_units: int, on_hand_units: int) -> int:
 
 
 class RequestStatus(IntEnum):
-    """Where a request stands; received, closed and rejected ones take no more answers."""
+    """Where a request stands; received, closed, rejected and declined ones take no more answers."""
 
     PENDING = 0
     ACCEPTED = 1
@@ -49,9 +49,18 @@ class RequestStatus(IntEnum):
     CLOSED = 4
     REJECTED = 5
     WITHDRAWN = 6
+    DECLINED = 7
 
 
-SETTLED = frozenset({RequestStatus.RECEIVED, RequestStatus.CLOSED, RequestStatus.REJECTED})
+class Approval(IntEnum):
+    """Whether a person must release a request, and has."""
+
+    NOT_NEEDED = 0
+    WAITING = 1
+    RELEASED = 2
+
+
+SETTLED = frozenset({RequestStatus.RECEIVED, RequestStatus.CLOSED, RequestStatus.REJECTED, RequestStatus.DECLINED})
 ENDED = SETTLED | {RequestStatus.WITHDRAWN}
 """Of which nothing is expected any more; a withdrawn one may yet be answered."""
 
@@ -138,6 +147,10 @@ class RequestParts:
     def reject(self) -> "RequestParts":
         """Return the parts after a refusal: nothing more is expected but what is in transit."""
         return replace(self, pending=0, on_order=0, withdrawn=0, status=RequestStatus.REJECTED)
+
+    def decline(self) -> "RequestParts":
+        """Return the parts of an unanswered request that a person did not release."""
+        return replace(self, pending=0, status=RequestStatus.DECLINED)
 
     def _settled_if_empty(self) -> "RequestParts":
         if self.open_units or not self.received:

@@ -6,6 +6,7 @@
     ├─ ConfigError               stop before connecting; exit 2; lists every wrong setting
     │  └─ LayoutMismatch         stored state was laid out by other settings
     ├─ Unavailable               a server is out of reach: wait and retry, acknowledge nothing
+    ├─ Forbidden                 a right is missing on a server: stop, have it given
     ├─ FencedClaim               another worker owns the partition: let go of it
     ├─ StateLost                 Redis holds nothing of what was applied before: stop, page a person
     └─ StateCorrupt              stored bytes do not decode: stop the partition, page a person
@@ -43,6 +44,13 @@ class Unavailable(RestockError):
     """Redis, Kafka or a file store is out of reach.
 
     Operator action: none at first, the worker waits and resumes by itself; else start the server named.
+    """
+
+
+class Forbidden(RestockError):
+    """A right is missing on Kafka or Redis.
+
+    Operator action: have the rights given that ``restock acl`` prints.
     """
 
 

@@ -8,7 +8,10 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from server_access.kafka import KafkaAccess
 from stream_app.errors import RestockError, Unavailable
+from stream_app.kafka.admission import away, forbidden, is_forbidden, require_admission
+from stream_app.kafka.topics import require_visible
 from stream_app.ports import Headers
 
 ANSWER_MS = 10_000
@@ -80,16 +83,17 @@ class TopicReader:
 
 
 @contextmanager
-def reading(bootstrap: str, topic: str) -> Iterator[TopicReader]:
+def reading(kafka: KafkaAccess, topic: str) -> Iterator[TopicReader]:
     """Read a topic that exists.
 
     Raises:
         Unavailable: If Kafka does not answer, at first or later on.
         RestockError: If the topic does not exist, or the broker refuses.
     """
+    require_admission(kafka)
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap.split(","),
+            **kafka.client_arguments(),
             enable_auto_commit=False,
             allow_auto_create_topics=False,
             auto_offset_reset="earliest",
@@ -97,14 +101,17 @@ def reading(bootstrap: str, topic: str) -> Iterator[TopicReader]:
             bootstrap_timeout_ms=ANSWER_MS,
         )
     except (KafkaError, OSError) as wrong:
-        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+        raise away(kafka, wrong) from wrong
     try:
         partitions = sorted(consumer.partitions_for_topic(topic) or ())
         if not partitions:
+            require_visible(kafka, topic)
             raise RestockError(f"topic {topic} does not exist: run `restock topics create`")
         yield TopicReader(topic, partitions, consumer)
     except KafkaError as wrong:
-        raise Unavailable(f"Kafka at {bootstrap} does not give records of {topic} ({wrong}): try again") from wrong
+        if is_forbidden(wrong):
+            raise forbidden(kafka, f"to read {topic}") from wrong
+        raise Unavailable(f"Kafka at {kafka} does not give records of {topic} ({wrong}): try again") from wrong
     finally:
         consumer.close()
 

@@ -280,6 +280,12 @@ REPLENISHMENT = Dashboard(
                 [Query(f"sum({increase('restock_withheld_requests_total')})")],
             ),
             Panel(
+                "Waiting for approval",
+                "Nobody acts on them before `restock approve`.",
+                "short",
+                [Query(f"sum({series('restock_waiting_requests')})")],
+            ),
+            Panel(
                 "Withdrawn",
                 "Unanswered, and made needless by cancellations.",
                 "short",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from model_store.cli.access import access_to
 from model_store.errors import ModelStoreError
 from replenishment.buckets import LONGEST_SECONDS, SHORTEST_SECONDS, BucketWidth
 from replenishment.cleaning import patterns_of
@@ -146,7 +147,7 @@ class Source:
         else:
             from model_store.training.signals_topic import read_signals_topic
 
-            read = read_signals_topic(str(self.kafka), name, ahead, after, lambda _done, _of: None)
+            read = read_signals_topic(access_to(self.kafka or ""), name, ahead, after, lambda _done, _of: None)
         if read is None:
             reporter.say(f"{name}: no plans yet")
             return history
@@ -197,11 +198,11 @@ class Source:
         if archive is None:
             from model_store.training.demand_reader import read_demand
 
-            return read_demand(self.kafka or "", topic, stage)
+            return read_demand(access_to(self.kafka or ""), topic, stage)
         from model_store.training.archive import Archive
 
         kept = Archive(archive / topic)
-        reporter.say(f"{kept.follow(self.kafka or '', topic, stage, reporter.say)} new records of {topic}")
+        reporter.say(f"{kept.follow(access_to(self.kafka or ''), topic, stage, reporter.say)} new records of {topic}")
         return kept.history()
 
 

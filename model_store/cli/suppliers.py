@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from model_store.cli.access import access_to
+
 if TYPE_CHECKING:
     from model_store.lead_times import LeadTimePriors
     from model_store.training.history import DemandHistory
@@ -66,7 +68,7 @@ class SupplierSource:
         from model_store.training.demand_reader import new_records
 
         topic = self.topic_prefix + role
-        for record in new_records(self.kafka or "", topic, {}, reporter.stage(f"reading {topic}")):
+        for record in new_records(access_to(self.kafka or ""), topic, {}, reporter.stage(f"reading {topic}")):
             try:
                 yield _decode(record.value)
             except (ValueError, RecursionError):

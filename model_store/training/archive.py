@@ -18,6 +18,7 @@ from model_store.training.demand_reader import Progress, TopicRecord, new_record
 from model_store.training.demand_topic import DemandRecord, decoded, history_told
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from server_access.kafka import KafkaAccess
 
 MOST_RECORDS = 2_000
 MOST_BYTES = 64 * 2**20
@@ -62,13 +63,13 @@ class Archive:
             found |= {partition: offset + 1 for partition, offset in places.iter_rows()}
         return found
 
-    def follow(self, bootstrap: str, topic: str, progress: Progress, lost: Callable[[str], None]) -> int:
+    def follow(self, kafka: KafkaAccess, topic: str, progress: Progress, lost: Callable[[str], None]) -> int:
         """Add what is new in a topic on a Kafka server, and return how many records that is.
 
         Raises:
             UnusableHistory: As `new_records`; if a file is damaged, or a record is no demand.
         """
-        return self.add(new_records(bootstrap, topic, self.next_offsets(), progress, lost), topic)
+        return self.add(new_records(kafka, topic, self.next_offsets(), progress, lost), topic)
 
     def add(self, records: Iterable[TopicRecord], topic: str) -> int:
         """Add records of a topic, file by file, and return how many.

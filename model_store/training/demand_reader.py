@@ -10,6 +10,8 @@ from kafka.errors import KafkaError
 from model_store.training.demand_topic import history_of
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
+from server_access.kafka import KafkaAccess
+from server_access.refusal import refusal
 
 PATIENCE_SECONDS = 30.0
 """How long a broker may deliver nothing before its end."""
@@ -27,22 +29,22 @@ class TopicRecord(NamedTuple):
     value: bytes
 
 
-def read_demand(bootstrap: str, topic: str, progress: Progress) -> DemandHistory:
+def read_demand(kafka: KafkaAccess, topic: str, progress: Progress) -> DemandHistory:
     """Return the history in a topic on a Kafka server.
 
     Args:
-        bootstrap: Bootstrap servers, ``host:port[,host:port…]``.
+        kafka: Where Kafka is.
         topic: Real name of the topic.
         progress: Is told of records read.
 
     Raises:
         UnusableHistory: If the server does not answer, the topic is missing or empty, or a record is no demand.
     """
-    return history_of((one.value for one in new_records(bootstrap, topic, {}, progress)), topic)
+    return history_of((one.value for one in new_records(kafka, topic, {}, progress)), topic)
 
 
 def new_records(
-    bootstrap: str,
+    kafka: KafkaAccess,
     topic: str,
     starts: Mapping[int, int],
     progress: Progress,
@@ -51,7 +53,7 @@ def new_records(
     """Yield the records of a topic up to its present end, from an offset of each partition on.
 
     Args:
-        bootstrap: Bootstrap servers, ``host:port[,host:port…]``.
+        kafka: Where Kafka is.
         topic: Real name of the topic.
         starts: First offset wanted of each partition; others are read from their beginning.
         progress: Is told of records read.
@@ -60,26 +62,34 @@ def new_records(
     Raises:
         UnusableHistory: If the server does not answer, or the topic is missing.
     """
-    _require_reachable(bootstrap)
+    _require_reachable(kafka)
     try:
-        yield from _read_to_end(bootstrap, topic, starts, progress, lost)
+        yield from _read_to_end(kafka, topic, starts, progress, lost)
     except KafkaError as error:
+        if "AuthorizationFailed" in type(error).__name__:
+            raise UnusableHistory(
+                f"Kafka at {kafka} does not allow to read {topic}: `restock acl kafka --for trainer` prints the rights "
+                "that are needed"
+            ) from error
         raise UnusableHistory(
-            f"Kafka at {bootstrap} cannot be read ({error}). Check the address: --kafka or RESTOCK_KAFKA"
+            f"Kafka at {kafka} cannot be read ({error}). Check the address: --kafka or RESTOCK_KAFKA"
         ) from error
 
 
 def _read_to_end(
-    bootstrap: str, topic: str, starts: Mapping[int, int], progress: Progress, lost: Callable[[str], None]
+    kafka: KafkaAccess, topic: str, starts: Mapping[int, int], progress: Progress, lost: Callable[[str], None]
 ) -> Iterator[TopicRecord]:
     # Checksums are those of a loopback or TLS link already; in pure Python they cost more than all else together.
     consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS, enable_auto_commit=False, check_crcs=False
+        **kafka.client_arguments(), bootstrap_timeout_ms=BOOTSTRAP_MS, enable_auto_commit=False, check_crcs=False
     )
     try:
         partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
         if not partitions:
-            raise UnusableHistory(f"there is no topic {topic} on {bootstrap}. See: restock topics create")
+            raise UnusableHistory(
+                f"there is no topic {topic} on {kafka} that we may see. See: restock topics create, or for the rights: "
+                "restock acl kafka --for trainer"
+            )
         begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         consumer.assign(partitions)
         wanted = 0
@@ -92,7 +102,7 @@ def _read_to_end(
             polled = consumer.poll(timeout_ms=round(PATIENCE_SECONDS * 1000), max_records=POLL_RECORDS)
             after = sum(max(end - consumer.position(one), 0) for one, end in ends.items())
             if not polled and after >= left:
-                raise UnusableHistory(f"Kafka at {bootstrap} delivered nothing of {topic} for {PATIENCE_SECONDS:.0f} s")
+                raise UnusableHistory(f"Kafka at {kafka} delivered nothing of {topic} for {PATIENCE_SECONDS:.0f} s")
             for part, records in polled.items():
                 for one in records:
                     if one.value is not None and one.offset < ends[part]:
@@ -120,16 +130,16 @@ def _start_in(one: TopicPartition, wanted: int, begin: int, end: int, lost: Call
     return max(wanted, begin)
 
 
-def _require_reachable(bootstrap: str) -> None:
-    """Require that a server of the list takes a connection.
+def _require_reachable(kafka: KafkaAccess) -> None:
+    """Require that a server of the list takes a connection and, with TLS, lets us in.
 
     A consumer that reaches none says so only after its whole timeout, and leaves sockets open.
 
     Raises:
-        UnusableHistory: If an address is none, or nobody answers.
+        UnusableHistory: If an address is none, or nobody answers or lets us in.
     """
     faults = []
-    for address in bootstrap.split(","):
+    for address in kafka.servers:
         host, _, port = address.strip().rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
             raise UnusableHistory(f"{address!r} is no address of Kafka; write host:port[,host:port…]")
@@ -138,7 +148,10 @@ def _require_reachable(bootstrap: str) -> None:
         except (OSError, UnicodeError) as error:  # UnicodeError: no name that can be looked up
             faults.append(f"{address.strip()}: {error}")
         else:
+            why = refusal(kafka) if kafka.tls is not None else None
+            if why is not None:
+                raise UnusableHistory(why)
             return
     raise UnusableHistory(
-        f"Kafka at {bootstrap} cannot be read ({'; '.join(faults)}). Check the address: --kafka or RESTOCK_KAFKA"
+        f"Kafka at {kafka} cannot be read ({'; '.join(faults)}). Check the address: --kafka or RESTOCK_KAFKA"
     )

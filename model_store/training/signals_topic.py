@@ -9,15 +9,16 @@ import polars as pl
 from model_store.training.demand_reader import Progress, new_records
 from model_store.training.signals_file import TEXTS, SignalsFile, signals_of
 from replenishment.signals import PRICE, PROMOTION
+from server_access.kafka import KafkaAccess
 
 
 def read_signals_topic(
-    bootstrap: str, topic: str, ahead: Sequence[str], after: Sequence[str], progress: Progress
+    kafka: KafkaAccess, topic: str, ahead: Sequence[str], after: Sequence[str], progress: Progress
 ) -> SignalsFile | None:
     """Return the plans and measurements of a topic on a Kafka server, None if it names no channel yet.
 
     Args:
-        bootstrap: Bootstrap servers, ``host:port[,host:port…]``.
+        kafka: Where Kafka is.
         topic: Real name of the topic.
         ahead: Fields of numbers, beside ``promotion`` and ``price``, that are known ahead.
         after: Fields of numbers that are known when their bucket has closed.
@@ -26,7 +27,7 @@ def read_signals_topic(
     Raises:
         UnusableHistory: If the server does not answer, or the topic is missing.
     """
-    return told((one.value for one in new_records(bootstrap, topic, {}, progress)), topic, ahead, after)
+    return told((one.value for one in new_records(kafka, topic, {}, progress)), topic, ahead, after)
 
 
 def told(values: Iterable[bytes], source: str, ahead: Sequence[str], after: Sequence[str]) -> SignalsFile | None:

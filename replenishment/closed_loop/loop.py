@@ -1,6 +1,7 @@
 """One run: history into windows, then bucket by bucket receipts, demand, review; what is requested arrives.
 
-Suppliers accept at the end of the bucket; until then a cancellation may take a request back.
+Suppliers accept at the end of the bucket, until when a cancellation may take a request back; what requires approval
+is released then.
 
 Entries reach the engine in the order of replay: event time, then signals
 before inventory before orders. A control record closes each bucket exactly at its end.
@@ -25,7 +26,14 @@ from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
 from replenishment.engine.state import PartitionState, opened
 from replenishment.engine.turn import Turn
-from replenishment.events import InventoryEvent, RestockAccepted, RestockRequested, SignalEvent, StockReceived
+from replenishment.events import (
+    InventoryEvent,
+    RestockAccepted,
+    RestockApproved,
+    RestockRequested,
+    SignalEvent,
+    StockReceived,
+)
 from replenishment.forecaster import Serving
 from replenishment.signals import ALWAYS, FOREVER
 
@@ -89,8 +97,12 @@ class ClosedLoop:
 
     @property
     def orders(self) -> list[Decision]:
-        """The requests that were not taken back."""
-        return [one for one in self.decisions if one.request.restock_id not in self._withdrawn]
+        """The requests that suppliers heard of and that were not taken back."""
+        return [
+            one
+            for one in self.decisions
+            if one.request.restock_id not in self._withdrawn and not one.request.requires_approval
+        ]
 
     def history(self) -> PartitionState:
         """Play what is before the period, but for the last closing, and return the state; once, before ``run``."""
@@ -212,12 +224,22 @@ class ClosedLoop:
             usable_from = self._period.usable_from(self._world.suppliers.arrives_at(request))
             self.decisions.append(Decision(request, usable_from))
             row = self.state.keys.rows[request.key]
-            if request.withdrawn is None:
-                self._ledger.order(row, request.units)
-                self._plan(request, usable_from)
-            else:
+            if request.withdrawn is not None:
                 self._withdrawn.add(request.restock_id)
                 self._ledger.take_back(row, self.state.requests[request.restock_id].parts.withdrawn)
+                continue
+            if request.revision == 1:
+                self._ledger.order(row, request.units)
+            if request.requires_approval:
+                self._approve(request)
+            else:
+                self._plan(request, usable_from)
+
+    def _approve(self, request: RestockRequested) -> None:
+        """Have the planner release a request at the end of the bucket."""
+        at, event_id = self._period.usable_from(request.decided_at + 1), f"{request.restock_id}/approved"
+        approved = RestockApproved(request.key, event_id, at, request.restock_id)
+        heapq.heappush(self._due, (at, next(self._sequence), approved))
 
     def _plan(self, request: RestockRequested, usable_from: int) -> None:
         restock_id, key, units = request.restock_id, request.key, request.units

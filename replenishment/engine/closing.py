@@ -15,6 +15,7 @@ from replenishment.engine.intervals import Intervals, interval_demand, intervals
 from replenishment.engine.orders import MOST_LINES
 from replenishment.engine.plan import Plan
 from replenishment.engine.recent import recent_of
+from replenishment.engine.requests import forget
 from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.scoring import score, take_forecasts, used_levels
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
@@ -33,7 +34,7 @@ from replenishment.policy import (
     levels_of,
     textbook_reorder_units,
 )
-from replenishment.stock import RequestStatus, StockKnowledge
+from replenishment.stock import Approval, RequestStatus, StockKnowledge
 
 
 def unclosed(state: PartitionState, bucket: int, chunk: int) -> Int64s:
@@ -76,6 +77,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
             turn.incoming.append(rows[ready])
     state.hot["slot"][rows] = 0
     state.hot["is_held"][rows] = 0
+    state.hot["is_cooling"][rows] = 0
     if state.progress.is_deciding:
         assume_stock(state, rows)
     turn.hot.append(rows)
@@ -230,19 +232,28 @@ def settle_requests(state: PartitionState, turn: Turn) -> None:
     forgotten, overdue, expired = [], [], 0
     for restock_id, request in state.requests.items():
         if request.settled_at != NEVER:
-            if request.settled_at <= forgotten_at and not request.parts.in_transit:
+            is_old = request.settled_at <= forgotten_at and not request.parts.in_transit
+            if is_old and not _still_counts(state, request):
                 forgotten.append(restock_id)
             continue
         expired += request.expires_at <= clock and request.parts.status == RequestStatus.PENDING
-        if NEVER < request.needed_by < clock:
+        if NEVER < request.needed_by < clock and request.approval != Approval.WAITING:
             overdue.append(restock_id)
     # sorted: requests that were restored stand in another order
     for restock_id in sorted(overdue):
         _say_overdue(state, restock_id, state.requests[restock_id], turn)
     for restock_id in forgotten:
-        del state.requests[restock_id]
-    turn.requests.update(forgotten)
+        forget(state, restock_id, turn)
     state.expired_requests, state.overdue_requests = expired, len(overdue)
+
+
+def _still_counts(state: PartitionState, request: OpenRequest) -> bool:
+    """Return whether a request still counts in the budget or the cool-down of its key."""
+    terms = state.terms[request.row]
+    if state.first_open_bucket - request.asked_bucket < terms["cool_down_buckets"]:
+        return True
+    since = state.progress.clock - round(float(terms["budget_days"]) * 86_400_000)
+    return bool(terms["budget_value"] >= 0 and request.asked_at > since)
 
 
 def _say_overdue(state: PartitionState, restock_id: str, request: OpenRequest, turn: Turn) -> None:

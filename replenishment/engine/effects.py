@@ -76,6 +76,7 @@ class Effects:
     longer served, to unlink. ``keys`` and ``open_requests`` are how many the
     partition has, with how many of those are unanswered past their expiry or
     promised for a time that is over; ``overdue`` are those newly so.
+    ``waiting_requests`` wait for approval.
     ``accuracy`` is of each version that is scored, if the turn changed it;
     ``drifted`` names those whose forecasts were found to be off with this turn.
     ``shadow`` is there if a bucket closed while a version stepped beside the champion.
@@ -98,4 +99,5 @@ class Effects:
     open_requests: int = 0
     expired_requests: int = 0
     overdue_requests: int = 0
+    waiting_requests: int = 0
     overdue: Sequence[SupplyOverdue] = ()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from replenishment.arrays import Int64s
 from replenishment.engine.state import PartitionState
 from replenishment.events import Evidence
 from replenishment.policy import (
+    ApprovalLimits,
     OrderLimits,
     OrderQuantity,
     Policy,
@@ -41,9 +42,21 @@ _DERIVED = (
     "textbook_order_up_to_units",
     "planned_units",
 )
+_Number = TypeVar("_Number", int, float)
 YOUNG_BUCKETS = 14
 """A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
-_TERMS = ("minimum_units", "pack_units", "maximum_units", "supplier")
+_TERMS = (
+    "minimum_units",
+    "pack_units",
+    "maximum_units",
+    "supplier",
+    "unit_cost",
+    "approval_above_units",
+    "approval_above_value",
+    "budget_value",
+    "budget_days",
+    "cool_down_buckets",
+)
 
 
 class KeyFacts(NamedTuple):
@@ -76,6 +89,12 @@ class KeyFacts(NamedTuple):
     pack_units: int
     maximum_units: int
     supplier: bytes
+    unit_cost: float
+    approval_above_units: int
+    approval_above_value: float
+    budget_value: float
+    budget_days: float
+    cool_down_buckets: int
     age_buckets: int
     expected_units: float
     quantile_units: float
@@ -84,6 +103,22 @@ class KeyFacts(NamedTuple):
     def limits(self) -> OrderLimits:
         """What the supplier allows."""
         return OrderLimits(self.minimum_units or None, self.pack_units or 1, self.maximum_units or None)
+
+    @property
+    def approval(self) -> ApprovalLimits:
+        """What may be requested without a person."""
+        return ApprovalLimits(
+            above_units=_limit(self.approval_above_units),
+            above_value=_limit(self.approval_above_value),
+            budget_value=_limit(self.budget_value),
+            budget_days=self.budget_days,
+            unit_cost=self.unit_cost or None,
+        )
+
+    @property
+    def needs_approvals(self) -> bool:
+        """Whether there is a limit at all above which a person decides."""
+        return max(self.approval_above_units, self.approval_above_value, self.budget_value) >= 0
 
     def quantity(self, position: int, limits: OrderLimits, max_request_ratio: float) -> OrderQuantity:
         """Return what to order at a position at or below s."""
@@ -124,6 +159,10 @@ def position_of(state: PartitionState, row: int, net_units: int) -> Position:
         pending=int(state.pending[row]),
         is_assumed=bool(state.hot["stock"][row] == StockKnowledge.ASSUMED),
     )
+
+
+def _limit(stored: _Number) -> _Number | None:
+    return stored if stored >= 0 else None
 
 
 def facts_of(state: PartitionState, rows: Int64s) -> list[KeyFacts]:
@@ -195,7 +234,7 @@ def evidence_of(
         stock_assumed=position.is_assumed,
         cold_start=facts.age_buckets < YOUNG_BUCKETS,
         model_rung=rung,
-        positions=positions,
+        positions=dict(sorted(positions.items())),
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
         planned_units=round(facts.planned_units, 3) or None,
     )

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 
+from replenishment.engine.approvals import rule
 from replenishment.engine.availability import see_stock
 from replenishment.engine.requests import move, open_request
 from replenishment.engine.rows import REMEMBERED_EVENTS
@@ -13,6 +14,8 @@ from replenishment.events import (
     InventoryEvent,
     Rejection,
     RestockAccepted,
+    RestockApproved,
+    RestockDeclined,
     RestockRejected,
     RestockShipped,
     StockAdjusted,
@@ -23,6 +26,7 @@ from replenishment.lead_time import LONGEST_BUCKETS, REMEMBERED_DELIVERIES, dela
 from replenishment.stock import RequestParts, StockKnowledge, adjusted, counted
 
 Answer = RestockAccepted | RestockRejected | RestockShipped
+StockEvent = StockCounted | StockAdjusted | StockReceived | Answer
 
 
 def take_event(state: PartitionState, offset: int, event: InventoryEvent, turn: Turn) -> int | None:
@@ -37,12 +41,16 @@ def take_event(state: PartitionState, offset: int, event: InventoryEvent, turn: 
     if _is_repeated(state, row, event.event_id, turn):
         turn.count("repeated")
         return None
+    if isinstance(event, RestockApproved | RestockDeclined):
+        # a person's decision says nothing of the stock at its time
+        rule(state, row, offset, event, turn)
+        return None
     reviewed = _take(state, row, offset, event, turn)
     see_stock(state, row, int(state.hot["net_units"][row]), event.occurred_at)
     return reviewed
 
 
-def _take(state: PartitionState, row: int, offset: int, event: InventoryEvent, turn: Turn) -> int | None:
+def _take(state: PartitionState, row: int, offset: int, event: StockEvent, turn: Turn) -> int | None:
     if isinstance(event, StockCounted):
         return _count(state, row, event)
     if isinstance(event, StockAdjusted):

@@ -2,7 +2,9 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from replenishment.arrays import Int64s, Records
@@ -21,13 +23,16 @@ from replenishment.engine.rows import (
     seen_table,
     signals_table,
     terms_table,
+    waiting_table,
     window_table,
 )
 from replenishment.engine.state import OpenRequest, PartitionState
-from replenishment.stock import RequestParts, RequestStatus
+from replenishment.events import RestockRequested
+from replenishment.stock import Approval, RequestParts, RequestStatus
 
 NO_KEY = b""
 """Stands for a key whose row is not loaded yet."""
+_request = msgspec.json.Decoder(RestockRequested)
 
 
 class StateMismatch(Exception):
@@ -38,7 +43,7 @@ def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
     own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
-    own += [deliveries_table(), accuracy_table(), signals_table()]
+    own += [deliveries_table(), accuracy_table(), waiting_table(), signals_table()]
     if state.first_open_bucket != NEVER:
         own += [seen_table(state.first_open_bucket + ahead) for ahead in range(plan.open_buckets)]
     return own if state.champion.grid is None else [*own, state.champion.table]
@@ -68,7 +73,7 @@ def restored(state: PartitionState) -> None:
     Raises:
         StateMismatch: If an ordinal is missing.
     """
-    for ids in state.unanswered.values():
+    for ids in state.asked.values():
         ids.sort(key=lambda one: (state.requests[one].asked_bucket, state.requests[one].slot))
     if NO_KEY in state.keys.keys:
         row = state.keys.keys.index(NO_KEY)
@@ -89,15 +94,28 @@ def _restore_hot(state: PartitionState, keys: Sequence[bytes], records: Records)
 
 def _restore_restocks(state: PartitionState, ids: Sequence[bytes], records: Records) -> None:
     for restock_id, record in zip(ids, records.tolist(), strict=True):
-        ordinal, status, pending, on_order, in_transit, received, withdrawn, *rest = record
-        parts = RequestParts(pending, on_order, in_transit, received, RequestStatus(status), withdrawn)
-        request = state.requests[restock_id.decode()] = OpenRequest(ordinal, parts, *rest)
+        request = state.requests[restock_id.decode()] = request_of(record)
+        row, parts = request.row, request.parts
         state.open_requests += parts.is_open
-        if request.is_ours and parts.is_unanswered:
-            state.unanswered.setdefault(ordinal, []).append(restock_id.decode())
-        state.pending[ordinal] += pending
-        state.on_order[ordinal] += on_order
-        state.in_transit[ordinal] += in_transit
+        if request.is_ours:
+            state.asked.setdefault(row, []).append(restock_id.decode())
+        state.pending[row] += parts.pending
+        state.on_order[row] += parts.on_order
+        state.in_transit[row] += parts.in_transit
+
+
+def request_of(record: tuple[Any, ...]) -> OpenRequest:
+    """Return the request that a row of ``restocks`` holds."""
+    ordinal, status, pending, on_order, in_transit, received, withdrawn, *rest = record
+    parts = RequestParts(pending, on_order, in_transit, received, RequestStatus(status), withdrawn)
+    request = OpenRequest(ordinal, parts, *rest)
+    request.approval = Approval(request.approval)
+    return request
+
+
+def _restore_waiting(state: PartitionState, ids: Sequence[bytes], records: Records) -> None:
+    for restock_id, request in zip(ids, records["request"].tolist(), strict=True):
+        state.waiting[restock_id.decode()] = _request.decode(request)
 
 
 def _restore_events(state: PartitionState, keys: Sequence[bytes], records: Records) -> None:
@@ -164,6 +182,7 @@ _RESTORE = {
     "window": _restore_window,
     "terms": _restore_terms,
     "restocks": _restore_restocks,
+    "waiting": _restore_waiting,
     "events": _restore_events,
     "deliveries": _restore_deliveries,
     "forecast": _restore_forecast,

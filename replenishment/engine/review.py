@@ -7,39 +7,19 @@ makes needless, the youngest first: those without which nothing would be due.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeAlias
-from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s
-from replenishment.engine.evidence import KeyFacts, evidence_of, facts_of, position_of
+from replenishment.engine.decisions import DAY_MS, Decision, Moment, decide, withdraw
+from replenishment.engine.evidence import KeyFacts, facts_of
 from replenishment.engine.orders import PositionChanges
-from replenishment.engine.requests import move, newest_unanswered, open_request
-from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
+from replenishment.engine.requests import newest_unanswered
+from replenishment.engine.state import ForecastColumns, PartitionState
 from replenishment.engine.turn import Turn
-from replenishment.events import Evidence, OrderWithheld, RestockRequested
+from replenishment.events import OrderWithheld
 from replenishment.forecaster import Serving
-from replenishment.lead_time import LONGEST_BUCKETS, buckets_of_days
-from replenishment.policy import OrderQuantity
-from replenishment.stock import RequestParts, StockKnowledge
-
-REQUESTS = uuid5(NAMESPACE_URL, "urn:restock:request")
-"""Namespace of ``restock_id``."""
-DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When and where a decision is made: the clock, the oldest open bucket, the causing order's offset or -1."""
-
-    decided_at: int
-    open_bucket: int
-    cause: int = -1
-
-
-Decision: TypeAlias = RestockRequested | OrderWithheld
+from replenishment.stock import StockKnowledge
 
 
 def review_lines(state: PartitionState, changes: PositionChanges, serving: Serving, turn: Turn) -> None:
@@ -100,9 +80,9 @@ class _Segment:
             moment = Moment(int(changes.decided_at[place]), state.first_open_bucket, int(changes.offsets[place]))
             if newest is not None and net_units + self._pipeline - newest[1].parts.pending > self.facts.reorder_point:
                 # the line is looked at again: it may make an older request needless too
-                found.append((moment.cause, _withdraw(state, *newest, self.facts, net_units, moment, self.rung, turn)))
+                found.append((moment.cause, withdraw(state, *newest, self.facts, net_units, moment, self.rung, turn)))
                 continue
-            decision = _decide(state, self.row, self.facts, net_units, moment, self.rung, turn)
+            decision = decide(state, self.row, self.facts, net_units, moment, self.rung, turn)
             if decision is not None:
                 found.append((moment.cause, decision))
             place += 1
@@ -125,35 +105,6 @@ class _Segment:
             is_something |= self.changes.gives_back[lines] & is_needless
         found = np.flatnonzero(is_something)
         return int(found[0]) if len(found) else None
-
-
-def _withdraw(
-    state: PartitionState,
-    restock_id: str,
-    request: OpenRequest,
-    facts: KeyFacts,
-    net_units: int,
-    moment: Moment,
-    rung: str,
-    turn: Turn,
-) -> RestockRequested:
-    """Take a request back and lower the position by exactly its units; the evidence is of the position without it."""
-    move(state, restock_id, request, request.parts.withdraw(), moment.decided_at, turn)
-    request.revision += 1
-    position = position_of(state, request.row, net_units)
-    return RestockRequested(
-        restock_id=restock_id,
-        revision=request.revision,
-        key=state.keys.keys[request.row],
-        supplier=request.supplier.decode(),
-        units=0,
-        decided_at=moment.decided_at,
-        needed_by=request.needed_by,
-        expires_at=request.expires_at,
-        model_version=state.champion.version,
-        evidence=evidence_of(state, facts, facts.limits, position, OrderQuantity(0, 0), rung, moment.cause),
-        withdrawn="needless",
-    )
 
 
 def review_closing(state: PartitionState, rows: Int64s, bucket: int, serving: Serving, turn: Turn) -> None:
@@ -184,7 +135,7 @@ def review_key(state: PartitionState, row: int, serving: Serving, turn: Turn) ->
 
 
 def _review_at(state: PartitionState, row: int, facts: KeyFacts, moment: Moment, serving: Serving, turn: Turn) -> None:
-    decision = _decide(state, row, facts, int(state.hot["net_units"][row]), moment, serving.rung, turn)
+    decision = decide(state, row, facts, int(state.hot["net_units"][row]), moment, serving.rung, turn)
     if decision is not None:
         _say(decision, moment.cause, turn)
 
@@ -193,8 +144,7 @@ def _say(decision: Decision, cause: int, turn: Turn) -> None:
     if isinstance(decision, OrderWithheld):
         turn.withheld.append(decision)
     else:
-        turn.restocks.append(decision)
-        turn.causes.append(cause)
+        turn.say(decision, cause)
 
 
 def _may_request(state: PartitionState, rows: Int64s, serving: Serving) -> Bools:
@@ -219,67 +169,3 @@ def _is_review_day(state: PartitionState, rows: Int64s, bucket: int) -> Bools:
     period = np.maximum(np.round(state.champion.rows["review_period_days"][rows] * DAY_MS), 1).astype(np.int64)
     latest = (end - state.progress.decide_from) // period
     return np.asarray((latest >= 0) & (state.progress.decide_from + latest * period > start))
-
-
-def _decide(
-    state: PartitionState,
-    row: int,
-    facts: KeyFacts,
-    net_units: int,
-    moment: Moment,
-    rung: str,
-    turn: Turn,
-) -> Decision | None:
-    position, limits = position_of(state, row, net_units), facts.limits
-    quantity = facts.quantity(position.units, limits, state.plan.max_request_ratio)
-    if quantity.reason is not None:
-        return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
-    if quantity.units == 0:
-        return None
-    evidence = evidence_of(state, facts, limits, position, quantity, rung, moment.cause)
-    return _request(state, row, facts.supplier.decode(), quantity.units, evidence, moment, turn)
-
-
-def _request(
-    state: PartitionState, row: int, supplier: str, units: int, evidence: Evidence, moment: Moment, turn: Turn
-) -> RestockRequested:
-    """Make the request and raise the position by exactly its units."""
-    key = state.keys.keys[row]
-    slot = int(state.hot["slot"][row])
-    opened = _opened(state.plan.width.start_of(moment.open_bucket))
-    restock_id = str(uuid5(REQUESTS, f"{key.decode()}|{supplier}|{opened}|{slot}"))
-    expires_at = moment.decided_at + round(state.plan.expiry_days * DAY_MS)
-    needed_by = moment.decided_at + round(evidence.lead_time_days * DAY_MS)
-    promised = int(buckets_of_days(np.array([evidence.lead_time_days]), state.plan.width)[0])
-    state.hot["slot"][row] = slot + 1
-    request = OpenRequest(
-        row,
-        RequestParts(units),
-        expires_at,
-        needed_by=needed_by,
-        lead_time_buckets=min(promised, LONGEST_BUCKETS),
-        asked_bucket=moment.open_bucket,
-        slot=slot,
-        supplier=supplier.encode(),
-    )
-    open_request(state, restock_id, request, turn)
-    turn.touch(row)
-    return RestockRequested(
-        restock_id=restock_id,
-        revision=1,
-        key=key,
-        supplier=supplier,
-        units=units,
-        decided_at=moment.decided_at,
-        needed_by=needed_by,
-        expires_at=expires_at,
-        model_version=state.champion.version,
-        evidence=evidence,
-        unit_cost=float(state.terms["unit_cost"][row]) or None,
-    )
-
-
-@lru_cache(maxsize=64)
-def _opened(start: int) -> str:
-    """Return the start of a bucket as it stands in ids: RFC 3339, no fraction."""
-    return f"{np.datetime_as_string(np.datetime64(start, 'ms'), unit='s')}Z"

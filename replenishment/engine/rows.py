@@ -29,6 +29,8 @@ SEEN_IN_A_ROW = 64
 """How many fingerprints of order lines are stored together."""
 REMEMBERED_EVENTS = 64
 """How many ``event_id``s of a key are remembered."""
+LONGEST_REQUEST_BYTES = 6_144
+"""Room for one request with its evidence, several times what there is of it."""
 FOREVER_UNITS = 2**31 - 1
 """Largest sum of a closed bucket; beyond it the window saturates."""
 FIXED_LEADS = (1, 7, 14)
@@ -82,6 +84,7 @@ def hot_table(plan: Plan) -> Table:
                 ("slot", "<u4"),  # requests since the last closing
                 ("stock", "u1"),  # StockKnowledge
                 ("is_held", "u1"),  # refused: nothing more before the next closing
+                ("is_cooling", "u1"),  # it was said since the last closing that the cool-down withholds a request
             ]
         ),
     )
@@ -184,6 +187,11 @@ def terms_table() -> Table:
                 ("shortage_cost_per_unit", "<f8"),
                 ("ordering_cost", "<f8"),
                 ("unit_cost", "<f8"),
+                ("approval_above_units", "<i8"),  # -1 = no limit, here and in the next two
+                ("approval_above_value", "<f8"),
+                ("budget_value", "<f8"),
+                ("budget_days", "<f8"),
+                ("cool_down_buckets", "<i4"),
                 ("supplier", "S64"),
                 ("category", "S64"),
                 ("is_active", "u1"),
@@ -217,6 +225,10 @@ def restocks_table() -> Table:
                 ("slot", "<u4"),
                 ("revision", "<u4"),
                 ("supplier", "S64"),  # who was asked
+                ("asked_at", "<i8"),
+                ("asked_units", "<i8"),
+                ("asked_value", "<f8"),  # 0 = not known
+                ("approval", "u1"),  # Approval
             ]
         ),
     )
@@ -265,6 +277,11 @@ def seen_table(bucket: int) -> Table:
     return Table(f"seen:{bucket}", np.dtype([("fingerprints", "<u8", (SEEN_IN_A_ROW,))]))
 
 
+def waiting_table() -> Table:
+    """Requests that wait for approval, as JSON, so that they can be said again as they are; field = ``restock_id``."""
+    return Table("waiting", np.dtype([("request", f"S{LONGEST_REQUEST_BYTES}")]))
+
+
 def terms_row(entry: CatalogEntry) -> Records:
     """Return the row of a catalog entry, ()."""
     return np.array(
@@ -281,6 +298,9 @@ def terms_row(entry: CatalogEntry) -> Records:
             entry.shortage_cost_per_unit or 0.0,
             entry.ordering_cost or 0.0,
             entry.unit_cost or 0.0,
+            *(-1 if limit is None else limit for limit in _approval_limits(entry)),
+            entry.budget_days,
+            entry.cool_down_buckets,
             entry.supplier.encode(),
             entry.category.encode(),
             entry.active,
@@ -289,3 +309,7 @@ def terms_row(entry: CatalogEntry) -> Records:
         ),
         dtype=terms_table().row,
     )
+
+
+def _approval_limits(entry: CatalogEntry) -> tuple[float | None, ...]:
+    return (entry.approval_above_units, entry.approval_above_value, entry.budget_value)

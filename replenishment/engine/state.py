@@ -24,10 +24,10 @@ from replenishment.engine.rows import (
     terms_table,
     window_table,
 )
-from replenishment.events import CatalogEntry
+from replenishment.events import CatalogEntry, RestockRequested
 from replenishment.forecaster import Forecaster
 from replenishment.quantiles import QuantileGrid
-from replenishment.stock import RequestParts
+from replenishment.stock import Approval, RequestParts
 
 FIRST_CAPACITY = 256
 
@@ -94,7 +94,8 @@ class OpenRequest:
     units times buckets after that over its receipts; ``is_overdue`` once it
     was said to be late. ``asked_bucket`` was the oldest open bucket when it
     was made, ``slot`` its number among those of the key in it; ``revision``
-    is the last one that was said, ``supplier`` who was asked.
+    is the last one that was said, ``supplier`` who was asked. It was made at
+    clock ``asked_at`` for ``asked_units``, which cost ``asked_value`` (0 = not known).
     """
 
     row: int
@@ -109,6 +110,10 @@ class OpenRequest:
     slot: int = 0
     revision: int = 1
     supplier: bytes = b""
+    asked_at: int = NEVER
+    asked_units: int = 0
+    asked_value: float = 0.0
+    approval: Approval = Approval.NOT_NEEDED
 
     @property
     def is_ours(self) -> bool:
@@ -122,10 +127,10 @@ class PartitionState:
 
     Structured arrays have capacity for more rows than there are keys.
     ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
-    requests of a key, kept for speed and never stored; so is ``unanswered``,
-    the ids of a row's requests that were made here and nobody has answered,
-    oldest first. ``accounts`` are stored ones of versions other than the
-    champion, as a claim found them.
+    requests of a key, kept for speed and never stored; so is ``asked``, the
+    ids of a row's requests that were made here, oldest first. ``waiting`` are
+    the requests that wait for approval, as they were said. ``accounts`` are
+    stored ones of versions other than the champion, as a claim found them.
     """
 
     partition: int
@@ -142,7 +147,8 @@ class PartitionState:
     incoming: ForecastColumns | None = None
     keys: KeyIndex = field(default_factory=KeyIndex)
     requests: dict[str, OpenRequest] = field(default_factory=dict)
-    unanswered: dict[int, list[str]] = field(default_factory=dict)
+    asked: dict[int, list[str]] = field(default_factory=dict)
+    waiting: dict[str, RestockRequested] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
     seen: dict[int, SeenLines] = field(default_factory=dict)
     signals: KnownSignals = field(default_factory=KnownSignals)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import Effects, LineCounts, RowWrites, ShadowDecisions, VersionAccuracy
 from replenishment.engine.known import KeptSignal
 from replenishment.engine.rows import (
+    LONGEST_REQUEST_BYTES,
     Table,
     accuracy_table,
     deliveries_table,
@@ -21,6 +23,7 @@ from replenishment.engine.rows import (
     signal_rows,
     signals_table,
     terms_table,
+    waiting_table,
     window_table,
 )
 from replenishment.engine.state import OpenRequest, PartitionState
@@ -41,6 +44,7 @@ class Turn:
     incoming: list[Int64s] = field(default_factory=list)
     terms: dict[int, bool] = field(default_factory=dict)
     requests: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     events: set[int] = field(default_factory=set)
     deliveries: set[int] = field(default_factory=set)
     seen: set[int] = field(default_factory=set)
@@ -61,6 +65,11 @@ class Turn:
     def count(self, outcome: str, number: int = 1) -> None:
         """Add to one of the ``LineCounts``."""
         self.counts[outcome] = self.counts.get(outcome, 0) + number
+
+    def say(self, restock: RestockRequested, cause: int = -1) -> None:
+        """Note what is said of a request, and the offset of the order that is its cause."""
+        self.restocks.append(restock)
+        self.causes.append(cause)
 
     def touch(self, row: int) -> None:
         """Note that the hot row of one key changed."""
@@ -99,6 +108,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         open_requests=state.open_requests,
         expired_requests=state.expired_requests,
         overdue_requests=state.overdue_requests,
+        waiting_requests=len(state.waiting),
     )
 
 
@@ -118,6 +128,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _rows(state, state.champion.table, state.champion.rows, turn.champion),
         _terms(state, turn),
         _requests(state, turn),
+        _waiting(state, turn),
         _events(state, turn),
         _deliveries(state, turn),
         _accounts(state, turn),
@@ -161,7 +172,19 @@ def _request_row(request: OpenRequest) -> tuple[Any, ...]:
     units = (parts.pending, parts.on_order, parts.in_transit, parts.received, parts.withdrawn)
     promise = (request.needed_by, request.late_unit_buckets, request.lead_time_buckets, request.is_overdue)
     asked = (request.asked_bucket, request.slot, request.revision, request.supplier)
-    return (request.row, parts.status, *units, request.expires_at, request.settled_at, *promise, *asked)
+    ruled = (request.asked_at, request.asked_units, request.asked_value, request.approval)
+    return (request.row, parts.status, *units, request.expires_at, request.settled_at, *promise, *asked, *ruled)
+
+
+def _waiting(state: PartitionState, turn: Turn) -> RowWrites:
+    ids = sorted(turn.waiting)
+    kept = [one for one in ids if one in state.waiting]
+    gone = tuple(one.encode() for one in ids if one not in state.waiting)
+    values = [msgspec.json.encode(state.waiting[one], order="deterministic") for one in kept]
+    if any(len(value) > LONGEST_REQUEST_BYTES for value in values):
+        raise ValueError(f"a request has more than {LONGEST_REQUEST_BYTES} bytes: report this as a bug")
+    records = np.array([(value,) for value in values], dtype=waiting_table().row)
+    return waiting_table().writes([one.encode() for one in kept], records, gone)
 
 
 def _events(state: PartitionState, turn: Turn) -> RowWrites:

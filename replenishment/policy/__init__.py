@@ -1,5 +1,6 @@
 """Policies: levels from a demand distribution, quantities from levels and limits; `POLICIES` has them all."""
 
+from replenishment.policy.approval import ApprovalLimits
 from replenishment.policy.levels import IntervalDemand, Levels, Targets, critical_ratio, levels, levels_of, needs_lead
 from replenishment.policy.names import Policy, ServiceKind
 from replenishment.policy.quantity import (
@@ -13,6 +14,7 @@ from replenishment.policy.quantity import (
 from replenishment.policy.textbook import RecentDemand, recent_demand, textbook_reorder_units
 
 __all__ = [
+    "ApprovalLimits",
     "IntervalDemand",
     "Levels",
     "LimitStep",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from server_access.kafka import KafkaAccess
 from stream_app.bench.cpu import tree_cpu_seconds
 from stream_app.bench.figures import Figure, Outcome, Ratio, Size, Tell
 from stream_app.bench.fold import Expected, folded
@@ -120,7 +121,7 @@ def _ratios(ours: Ran, peers: Mapping[str, Ran], entries: Sequence[Entry]) -> li
 def _written(running: Servers, name: str, size: Size, tell: Tell) -> Expected:
     log, names = JobLog.of(size), TopicNames(f"{name}.")
     tell(f"{name}: writing {size.lines:,} order lines")
-    create(running.kafka, names, size.partitions, 1)
+    create(KafkaAccess(running.kafka), names, size.partitions, 1)
     asyncio.run(produce(running.kafka, names.of("orders"), log.load, log.times()))
     tell(f"{name}: folding the log")
     return asyncio.run(folded(running.kafka, names.of("orders"), HOUR_MS, LATENESS_MS))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import redis
 
+from server_access.kafka import KafkaAccess
 from stream_app.bench.cpu import tree_resident_bytes
 from stream_app.bench.figures import Figure, Outcome, Ratio, Size, Tell
 from stream_app.bench.many_keys import bytes_of, close_day, stored_rows, worker_with_keys
@@ -25,7 +26,7 @@ def measure(folder: Path, size: Size, tell: Tell) -> Outcome:
     """
     with servers(folder, tell) as running, redis.Redis.from_url(running.redis_url) as client:
         tell("a worker without keys starts")
-        create(running.kafka, TopicNames("none."), size.partitions, 1)
+        create(KafkaAccess(running.kafka), TopicNames("none."), size.partitions, 1)
         empty_seconds, empty_bytes = _started(running, folder / "none", "none")
         before = _used_bytes(client)
         with worker_with_keys(running, folder, "keys", size, tell) as worker:

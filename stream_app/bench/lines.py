@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from server_access.kafka import KafkaAccess
 from stream_app.bench.figures import Figure, Outcome, Ratio, Size, Tell
 from stream_app.bench.load import Load, produce
 from stream_app.bench.running_worker import RunningWorker, Stretch
@@ -25,7 +26,7 @@ def measure(folder: Path, size: Size, tell: Tell) -> Outcome:
     """
     load, names = Load(size.lines, size.skus, size.partitions), TopicNames("lines.")
     with servers(folder, tell) as running:
-        create(running.kafka, names, load.partitions, 1)
+        create(KafkaAccess(running.kafka), names, load.partitions, 1)
         tell(f"writing {load.lines:,} order lines")
         asyncio.run(produce(running.kafka, names.of("orders"), load))
         worker = RunningWorker(running, folder / "worker", "lines")

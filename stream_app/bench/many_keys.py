@@ -11,6 +11,7 @@ from typing import cast
 import redis
 from kafka import KafkaProducer
 
+from server_access.kafka import KafkaAccess
 from stream_app.bench.figures import Size, Tell
 from stream_app.bench.load import FIRST_AT, Load, produce
 from stream_app.bench.running_worker import RunningWorker
@@ -29,7 +30,7 @@ LOOK_SECONDS = 0.005
 def worker_with_keys(running: Servers, folder: Path, name: str, size: Size, tell: Tell) -> Iterator[RunningWorker]:
     """Yield a running worker that has every stock key of a size, each ordered as often, in one open daily bucket."""
     names = TopicNames(f"{name}.")
-    create(running.kafka, names, size.partitions, 1)
+    create(KafkaAccess(running.kafka), names, size.partitions, 1)
     worker = RunningWorker(running, folder / name, name)
     try:
         worker.begin()

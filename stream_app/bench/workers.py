@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+from server_access.kafka import KafkaAccess
 from stream_app.bench.cpu import tree_cpu_seconds
 from stream_app.bench.figures import Figure, Outcome, Ratio, Size, Tell
 from stream_app.bench.load import Load, produce
@@ -44,7 +45,7 @@ def measure(folder: Path, size: Size, tell: Tell) -> Outcome:
 def _spent(running: Servers, folder: Path, count: int, size: Size, tell: Tell) -> Stretch:
     name = f"workers{count}"
     load = Load(size.lines, size.skus, size.partitions)
-    create(running.kafka, TopicNames(f"{name}."), size.partitions, 1)
+    create(KafkaAccess(running.kafka), TopicNames(f"{name}."), size.partitions, 1)
     workers = [RunningWorker(running, folder / f"{name}-{place}", name) for place in range(count)]
     try:
         for worker in workers:

@@ -65,7 +65,7 @@ async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
     wire = BuyerWire(partitions, settings.max_future_seconds)
     owner = f"buyer of group {settings.group} on topics {settings.topic_prefix}*"
     parts = BuyerParts(store, wire, shown.meter, owner, partitions)
-    relay = Relay(settings.kafka, store, names, counts, shown.meter.published)
+    relay = Relay(settings.kafka_access(), store, names, counts, shown.meter.published)
     shown.health.has("model")  # a buyer forecasts nothing
     session = SessionParts(
         settings=settings,
@@ -84,7 +84,9 @@ async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
 
 
 async def _wait_for_topics(settings: Settings, names: TopicNames, shown: Shown) -> Mapping[str, int]:
-    counts = await until_available("kafka", shown, lambda: asyncio.to_thread(product_counts, settings.kafka, names))
+    counts = await until_available(
+        "kafka", shown, lambda: asyncio.to_thread(product_counts, settings.kafka_access(), names)
+    )
     problems = [*co_partitioning_problems(counts, names), *joint_problems(counts, names)]
     if problems:
         raise ConfigError(problems)

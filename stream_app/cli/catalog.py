@@ -58,7 +58,7 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
             length=len(records), label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
             topic = TopicNames(settings.topic_prefix).of("catalog")
-            write_all(settings.kafka, topic, ((one.key or b"", one.value) for one in records), bar.update)
+            write_all(settings.kafka_access(), topic, ((one.key or b"", one.value) for one in records), bar.update)
     if as_json:
         click.echo(json.dumps({"rows": len(records), "written": 0 if dry_run else len(records)}))
     else:
@@ -117,7 +117,7 @@ def in_force(settings: Settings) -> Mapping[bytes, CatalogEntry]:
         RestockError: If the topic does not exist.
     """
     terms: dict[bytes, CatalogEntry] = {}
-    with reading(settings.kafka, TopicNames(settings.topic_prefix).of("catalog")) as topic:
+    with reading(settings.kafka_access(), TopicNames(settings.topic_prefix).of("catalog")) as topic:
         for _, some in groupby(topic.read(topic.starts(), topic.ends()), key=attrgetter("partition")):
             records = list(some)
             batch = RecordBatch("catalog", "catalog", 0, records[0].offset, records[-1].offset + 1, records)

@@ -105,7 +105,7 @@ def replay(*, names: Sequence[str], codes: Sequence[str], roles: Sequence[str], 
 
 
 def _found(settings: Settings, chosen: Chosen) -> Generator[DeadLetter, None, None]:
-    with reading(settings.kafka, TopicNames(settings.topic_prefix).of("dead-letter")) as reader:
+    with reading(settings.kafka_access(), TopicNames(settings.topic_prefix).of("dead-letter")) as reader:
         yield from (letter for letter in letters(reader) if chosen.takes(letter))
 
 
@@ -116,13 +116,13 @@ def _chosen(settings: Settings, names: Iterable[str], codes: Iterable[str], role
 
 def _judged(settings: Settings, found: Sequence[DeadLetter]) -> Sequence[Replayed]:
     names = TopicNames(settings.topic_prefix)
-    there = product_counts(settings.kafka, names)
+    there = product_counts(settings.kafka_access(), names)
     counts: dict[Role, int] = {role: there[names.of(role)] for role in ROLES if names.of(role) in there}
     done, outdated = frozenset[str](), frozenset[str]()
     for source, some in by_source(found).items():
         role = names.role_of(source)
         if role in counts:
-            with reading(settings.kafka, source) as reader:
+            with reading(settings.kafka_access(), source) as reader:
                 done |= replays_in(reader, some)
                 outdated |= superseded(reader, some) if role == "catalog" else frozenset()
     targets = Targets(names, counts, settings.max_future_seconds, settings.mapping_file, done, outdated)
@@ -133,7 +133,7 @@ def _send(settings: Settings, going: Sequence[Replayed]) -> None:
     from stream_app.kafka.sender import Outgoing, sending
 
     with (
-        sending(settings.kafka) as sender,
+        sending(settings.kafka_access()) as sender,
         click.progressbar(
             going, label="replaying", file=sys.stderr, hidden=not sys.stderr.isatty() or len(going) < 2
         ) as bar,

@@ -60,7 +60,7 @@ def _request(settings: Settings, restock_id: str, restocks: Path | None) -> Told
     if restocks is not None:
         found, where = found_in_file(restocks, restock_id), str(restocks)
     else:
-        found, where = found_in_topic(settings.kafka, topic, restock_id), f"topic {topic} of {settings.kafka}"
+        found, where = found_in_topic(settings.kafka_access(), topic, restock_id), f"topic {topic} of {settings.kafka}"
     if found is None:
         raise NotExplained(f"there is no request {restock_id} in {where}")
     return found

@@ -69,7 +69,11 @@ def feed(
             click.echo(f"{file} is in {topic} already, says {kept}; --again sends it once more", err=True)
         elif begun.ends:
             click.echo(f"going on after row {begun.row:,}, says {kept}", err=True)
-        sent = 0 if begun.is_complete else _fed(Feeding(settings.kafka, begun, kept, rate), file, role, found.rows)
+        sent = (
+            0
+            if begun.is_complete
+            else _fed(Feeding(settings.kafka_access(), begun, kept, rate), file, role, found.rows)
+        )
     if as_json:
         click.echo(json.dumps({"rows": found.rows, "refused": len(found.refused), "sent": sent}))
     else:

@@ -84,7 +84,7 @@ def _write(settings: Settings, rows: Sequence["FedRow"]) -> None:
 
     topic = TopicNames(settings.topic_prefix).of("inventory")
     with click.progressbar(length=len(rows), label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        write_all(settings.kafka, topic, ((row.key or b"", row.value) for row in rows), bar.update)
+        write_all(settings.kafka_access(), topic, ((row.key or b"", row.value) for row in rows), bar.update)
 
 
 def _listed(file: Path, rows: int, refused: Sequence["RefusedRow"]) -> str:

@@ -10,6 +10,8 @@ from stream_app.errors import ConfigError, RestockError
 from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "acl": ("stream_app.cli.acl", "acl", "Print the rights that a part needs on Kafka and Redis."),
+    "approve": ("stream_app.cli.approvals", "approve", "Release requests that wait for approval."),
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
     "buyer": ("stream_app.cli.buyer", "buyer", "Order jointly from each supplier, within minimum and budget."),
     "catalog": ("stream_app.cli.catalog", "catalog", "Load, export and compare terms of SKUs."),
@@ -23,7 +25,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inventory": ("stream_app.cli.inventory", "inventory", "Load opening stock."),
     "page": ("stream_app.cli.page", "page", "Serve the planner's page."),
     "pause": ("stream_app.cli.pause", "pause", "Hold back all requests: the stop button."),
+    "queue": ("stream_app.cli.approvals", "queue", "List the requests that wait for approval."),
     "rebuild": ("stream_app.cli.rebuild", "rebuild", "Begin anew from the topics after Redis was lost."),
+    "reject": ("stream_app.cli.approvals", "reject", "Decline requests that wait for approval."),
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "simulate": ("stream_app.cli.simulate", "simulate", "Compare policies and models in money over recorded orders."),

@@ -31,14 +31,14 @@ def rebuild(*, dry_run: bool) -> None:
             "rebuild; to begin anew beside it choose another RESTOCK_STATE_PREFIX and RESTOCK_GROUP"
         )
     names = TopicNames(settings.topic_prefix)
-    for topic, offsets in product_earliest(settings.kafka, names).items():
+    for topic, offsets in product_earliest(settings.kafka_access(), names).items():
         gone = {number: offset for number, offset in offsets.items() if offset}
         listed = ", ".join(f"{number} from {offset}" for number, offset in sorted(gone.items()))
         click.echo(f"{topic}: " + (f"partitions begin late, earlier records are gone: {listed}" if gone else "whole"))
     if dry_run:
         click.echo("nothing was changed (--dry-run)")
         return
-    count = forget_committed(settings.kafka, settings.group, list(names.inputs))
+    count = forget_committed(settings.kafka_access(), settings.group, list(names.inputs))
     click.echo(f"took back {count} committed offsets of group {settings.group}; start the workers")
 
 

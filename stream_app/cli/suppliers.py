@@ -181,7 +181,7 @@ def in_force(settings: Settings) -> Mapping[str, SupplierTerms]:
         RestockError: If the topic does not exist.
     """
     terms: dict[str, SupplierTerms] = {}
-    with reading(settings.kafka, TopicNames(settings.topic_prefix).of("suppliers")) as topic:
+    with reading(settings.kafka_access(), TopicNames(settings.topic_prefix).of("suppliers")) as topic:
         for one in topic.read(topic.starts(), topic.ends()):
             batch = RecordBatch("suppliers", "suppliers", 0, one.offset, one.offset + 1, [one])
             for supplier, agreed in decode_suppliers(batch, _ANYWHERE).terms:
@@ -225,4 +225,4 @@ def _fields_of(terms: SupplierTerms) -> dict[str, Any]:
 
 
 def _write(settings: Settings, role: str, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-    write_all(settings.kafka, TopicNames(settings.topic_prefix).of(role), records)
+    write_all(settings.kafka_access(), TopicNames(settings.topic_prefix).of(role), records)

@@ -36,7 +36,7 @@ def tail(*, topic: str, from_beginning: bool, no_follow: bool, count: int | None
 
     def records() -> Generator[Message, None, None]:
         settings = load_settings()
-        with reading(settings.kafka, TopicNames(settings.topic_prefix).of(topic)) as reader:
+        with reading(settings.kafka_access(), TopicNames(settings.topic_prefix).of(topic)) as reader:
             starts, ends = reader.starts(), reader.ends()
             yield from reader.read(starts if from_beginning else ends, ends if no_follow else None)
 

@@ -28,7 +28,7 @@ def create(*, partitions: int, replication_factor: int | None, dry_run: bool) ->
     """
     settings = load_settings()
     done = create_topics(
-        settings.kafka,
+        settings.kafka_access(),
         TopicNames(settings.topic_prefix),
         partitions,
         replication_factor or -1,

@@ -23,6 +23,8 @@ ADDED_LATER = frozenset(
         "textbook_units",
         "cold_start",
         "used_level",
+        "value",
+        "approval_reasons",
         "planned_units",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
@@ -41,6 +43,7 @@ RESTOCK = (
 )
 WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
 SOURCE = "With RESTOCK_JOINT_ORDERS: the location that is asked for it, in place of the supplier."
+REQUIRES_APPROVAL = "True: nobody must act on it until a revision with false comes. Absent: nobody need release it."
 JOINT = "With RESTOCK_JOINT_ORDERS: the joint order that a buyer made of this and other requests."
 UUID = {"type": "string", "format": "uuid"}
 
@@ -54,7 +57,9 @@ def restock() -> Schema:
     properties["joint"] = described(Joint, "joint", JOINT)
     properties["joint"]["properties"] |= {"joint_order_id": UUID, "placed_at": TIME}
     properties["source_location"] |= {"description": SOURCE}
-    properties["withdrawn"] = {"enum": ["needless"], "description": WITHDRAWN}
+    properties["withdrawn"] = {"enum": ["needless", "declined"], "description": WITHDRAWN}
+    properties["requires_approval"] = {"type": "boolean", "description": REQUIRES_APPROVAL}
+    properties["ruled_by"] = {"type": "string", "description": "Who released or declined it, if that was said."}
     return {
         **schema,
         "if": {"required": ["withdrawn"]},

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from server_access.kafka import KafkaAccess
 from stream_app.demo.children import MODEL_STORE, RESTOCK, WAREHOUSE, Child, Children, PartFailed
 from stream_app.demo.order_book import LOCATION, OrderBook, load, records
 from stream_app.demo.package_orders import ORDERS
@@ -96,7 +97,7 @@ class Story:
 
     async def _topics(self) -> OrderBook:
         self._steps.begin("topics", "creating them and reading the order book")
-        made = await asyncio.to_thread(create, self._stage.kafka, TopicNames(), self._stage.partitions, 1)
+        made = await asyncio.to_thread(create, KafkaAccess(self._stage.kafka), TopicNames(), self._stage.partitions, 1)
         book = await asyncio.to_thread(load, ORDERS, LIVE_UNTIL)
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in book.skipped.items())
         self._steps.done(

@@ -1,11 +1,12 @@
 """A small simulated warehouse: a plain Kafka client such as users write; imports nothing of Restock.
 
 It reads ``restock`` from the beginning, takes each revision of a request
-once, forgets what is taken back before it was accepted, accepts it at once, ships so that it arrives after the lead
-time, and receives it in full. In place of a clock it has its standard input:
-each line is the present time of the world it lives in. All that happened
-until then is published on ``inventory`` with its event time, and one JSON
-line on standard output says what was done. The end of the input ends it.
+once, leaves what requires approval, forgets what is taken back before it was
+accepted. It accepts at once, ships so that goods arrive after the lead time,
+and receives them in full. In place of a clock it has its standard input: each
+line is the present time of the world it lives in. All that happened until
+then is published on ``inventory`` with its event time, and one JSON line on
+standard output says what was done. The end of the input ends it.
 """
 
 import argparse
@@ -42,6 +43,8 @@ class Warehouse:
             self.repeated += 1
             return
         self._seen.add(told)
+        if request.get("requires_approval"):
+            return
         if request["quantity"] == 0:
             self._take_back(request["restock_id"])
             return

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
 
+from server_access.kafka import KafkaAccess
+from server_access.refusal import server_refusal
 from stream_app.doctor.finding import Finding, fine, problem
 from stream_app.doctor.kafka_link import (
     ANSWER_SECONDS,
@@ -17,6 +19,7 @@ from stream_app.doctor.kafka_link import (
     shape_of,
 )
 from stream_app.doctor.topic_check import TopicsSeen, topic_findings
+from stream_app.errors import ConfigError
 from stream_app.kafka.topics import TOPIC_ROLES, TopicNames
 from stream_app.settings import Settings
 
@@ -36,33 +39,42 @@ class KafkaSeen:
 
 async def examined_kafka(settings: Settings) -> KafkaSeen:
     """Return what there is to say of Kafka and the topics."""
-    bootstrap = [Address.parsed(one) for one in settings.kafka.split(",")]
-    reasons = await asyncio.gather(*(reached(one) for one in bootstrap))
+    try:
+        kafka = settings.kafka_access()
+    except ConfigError as wrong:
+        return KafkaSeen([problem("kafka.access", one, "restock config") for one in wrong.problems], {})
+    bootstrap = [Address.parsed(one) for one in kafka.servers]
+    reasons = await asyncio.gather(*(reached(one, kafka) for one in bootstrap))
     findings = [_of_bootstrap(one, reason) for one, reason in zip(bootstrap, reasons, strict=True)]
     answering = [one for one, reason in zip(bootstrap, reasons, strict=True) if reason is None]
     if not answering:
         return KafkaSeen(findings, {})
     names = TopicNames(settings.topic_prefix)
     try:
-        shape, described = await asyncio.wait_for(_asked(answering[0], names), 2 * ANSWER_SECONDS)
+        shape, described = await asyncio.wait_for(_asked(answering[0], kafka, names), 2 * ANSWER_SECONDS)
     except (OSError, KafkaError, TimeoutError) as wrong:
+        why = await server_refusal(kafka, str(answering[0]))
+        if why is not None:
+            return KafkaSeen([*findings, problem("kafka.access", why, "restock config")], {})
         what = f"{answering[0]} accepts connections but does not answer ({type(wrong).__name__})"
         return KafkaSeen([*findings, problem("kafka.answer", what, "look into the broker's log, restart it")], {})
-    findings += await _of_listeners(answering[0], shape)
+    findings += await _of_listeners(answering[0], kafka, shape)
     findings += topic_findings(TopicsSeen(settings, names, shape.topics, described))
     return KafkaSeen(findings, _counts(shape, names))
 
 
-async def _asked(address: Address, names: TopicNames) -> tuple[ClusterShape, Mapping[str, Mapping[str, str]]]:
+async def _asked(
+    address: Address, kafka: KafkaAccess, names: TopicNames
+) -> tuple[ClusterShape, Mapping[str, Mapping[str, str]]]:
     wanted = [names.of(role) for role in TOPIC_ROLES]
-    async with linked(address) as link:
+    async with linked(address, kafka) as link:
         shape = await shape_of(link, wanted)
         there = [topic for topic in wanted if topic in shape.topics and not shape.topics[topic].error]
         return shape, await configurations(link, there)
 
 
-async def _of_listeners(bootstrap: Address, shape: ClusterShape) -> list[Finding]:
-    reasons = await asyncio.gather(*(reached(one) for one in shape.brokers))
+async def _of_listeners(bootstrap: Address, kafka: KafkaAccess, shape: ClusterShape) -> list[Finding]:
+    reasons = await asyncio.gather(*(reached(one, kafka) for one in shape.brokers))
     return [
         fine("kafka.listener", f"the advertised listener {broker} answers")
         if reason is None

@@ -14,6 +14,9 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
+from server_access.kafka import KafkaAccess
+from server_access.refusal import server_refusal
+
 CONNECT_SECONDS = 1.5
 ANSWER_SECONDS = 1.5
 TOPIC_RESOURCE = 2
@@ -62,23 +65,32 @@ class ClusterShape:
     topics: Mapping[str, TopicShape]
 
 
-async def reached(address: Address) -> str | None:
-    """Return why no Kafka answers at an address, None if one does."""
+async def reached(address: Address, kafka: KafkaAccess) -> str | None:
+    """Return why no Kafka answers at an address or lets us in, None if one does."""
+    unknown = await _unresolved(address)
+    if unknown is not None:
+        return unknown
+    try:
+        async with linked(address, kafka):
+            return None
+    except TimeoutError:
+        return f"no connection within {CONNECT_SECONDS:g} s"
+    except (OSError, KafkaError) as away:
+        why = await server_refusal(kafka, str(address))
+        return why or getattr(away, "strerror", None) or str(away) or type(away).__name__
+    except Exception as other:  # whatever listens there speaks another protocol
+        return f"what listens there does not speak Kafka's protocol in plain text ({type(other).__name__})"
+
+
+async def _unresolved(address: Address) -> str | None:
+    """Return why a name cannot be found, None if it can."""
     try:
         await asyncio.wait_for(_resolved(address), CONNECT_SECONDS)
     except TimeoutError:
         return f"the name {address.host} is not resolved within {CONNECT_SECONDS:g} s"
     except (OSError, UnicodeError) as unknown:
         return f"the name {address.host} does not resolve ({unknown})"
-    try:
-        async with linked(address):
-            return None
-    except TimeoutError:
-        return f"no connection within {CONNECT_SECONDS:g} s"
-    except (OSError, KafkaError) as away:
-        return getattr(away, "strerror", None) or str(away) or type(away).__name__
-    except Exception as other:  # whatever listens there speaks another protocol
-        return f"what listens there does not speak Kafka's protocol in plain text ({type(other).__name__})"
+    return None
 
 
 async def _resolved(address: Address) -> None:
@@ -104,11 +116,15 @@ async def _resolved(address: Address) -> None:
 
 
 @asynccontextmanager
-async def linked(address: Address) -> AsyncIterator[AIOKafkaConnection]:
+async def linked(address: Address, kafka: KafkaAccess) -> AsyncIterator[AIOKafkaConnection]:
     """A connection to exactly this address, its protocol versions exchanged."""
     async with asyncio.timeout(CONNECT_SECONDS):
         link = await create_conn(
-            address.host, address.port, client_id="restock-doctor", request_timeout_ms=int(ANSWER_SECONDS * 1000)
+            address.host,
+            address.port,
+            client_id="restock-doctor",
+            request_timeout_ms=int(ANSWER_SECONDS * 1000),
+            **kafka.link_arguments(),
         )
     try:
         yield link

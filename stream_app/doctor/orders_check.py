@@ -19,7 +19,7 @@ def order_findings(settings: Settings) -> Sequence[Finding]:
     """Return what newest orders say of their producer; reads a topic, so call it in a thread."""
     topic = TopicNames(settings.topic_prefix).of("orders")
     try:
-        with reading(settings.kafka, topic) as reader:
+        with reading(settings.kafka_access(), topic) as reader:
             return list(_of_partitioner(topic, _newest(reader), len(reader.partitions)))
     except RestockError as wrong:
         return [problem("orders.read", f"{topic} cannot be read: {wrong}", "look into the broker's log")]
@@ -56,7 +56,7 @@ def lost_state_findings(settings: Settings, known: Sequence[int]) -> Sequence[Fi
     """Return whether orders were read of which Redis knows nothing; ``known`` are the partitions with state."""
     topic = TopicNames(settings.topic_prefix).of("orders")
     try:
-        committed: Mapping[int, int] = committed_offsets(settings.kafka, settings.group, topic)
+        committed: Mapping[int, int] = committed_offsets(settings.kafka_access(), settings.group, topic)
     except RestockError:
         return []  # the examination of Kafka says why
     lost = sorted(number for number, offset in committed.items() if offset and number not in known)

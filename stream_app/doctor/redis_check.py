@@ -9,12 +9,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from stream_app.doctor.finding import Finding, fine, problem, warning
 from stream_app.errors import ConfigError
 from stream_app.settings import Settings
 from stream_app.store.connection import OLDEST_VERSION
+from stream_app.store.refusal import forbidden, refusal
 
 CONNECT_SECONDS = 1.5
 ANSWER_SECONDS = 2.0
@@ -23,7 +24,7 @@ FULL_RATIO = 0.8
 BURSTING_RATIO = 0.95
 SKEW_SECONDS = 5.0
 
-UNREACHED = frozenset({"redis.password", "redis.access", "redis.answer"})
+UNREACHED = frozenset({"redis.password", "redis.access", "redis.answer", "redis.rights"})
 """Checks that say that nothing else could be asked."""
 
 Facts = Mapping[str, Any]
@@ -72,12 +73,11 @@ async def _asked_fsync(client: Redis) -> str:
 
 
 def _unreached(settings: Settings, wrong: BaseException) -> Finding:
-    cause: BaseException | None = wrong
-    while cause is not None and not isinstance(cause, AuthenticationError):
-        cause = cause.__cause__
-    if cause is not None:
-        what = f"Redis at {settings.redis_url} turns us away: {cause}"
-        return problem("redis.access", what, "put the password into a file and name it by RESTOCK_REDIS_PASSWORD_FILE")
+    turned_away = refusal(wrong)
+    if turned_away is not None:
+        return problem("redis.access", f"{settings.redis_url}: {turned_away}", "restock config")
+    if isinstance(wrong, NoPermissionError):
+        return problem("redis.rights", str(forbidden(wrong)), "restock acl redis")
     reason = " ".join(str(wrong).split()) or type(wrong).__name__
     what = f"Redis does not answer at {settings.redis_url}: {reason}"
     return problem("redis.answer", what, "start it, or set RESTOCK_REDIS_URL to where it is")

@@ -52,7 +52,7 @@ def records_of(source: str, settings: Settings) -> Sequence[Message]:
         with file.open("rb") as lines:
             values = [line.strip() for line in islice(lines, MOST_RECORDS) if line.strip()]
         return [Message(0, place, -1, None, value) for place, value in enumerate(values)]
-    with reading(settings.kafka, TopicNames(settings.topic_prefix).of(source)) as reader:
+    with reading(settings.kafka_access(), TopicNames(settings.topic_prefix).of(source)) as reader:
         starts, ends = reader.starts(), reader.ends()
         each = -(-MOST_RECORDS // len(ends))
         found = reader.read({one: max(starts[one], end - each) for one, end in ends.items()}, ends)

@@ -71,7 +71,7 @@ def _absent(seen: TopicsSeen) -> Iterator[Finding]:
         if error == UNKNOWN_TOPIC:
             yield problem("topics.exist", f"topic {topic} does not exist", _CREATE)
         elif error == FORBIDDEN:
-            mend = f"kafka-acls.sh --add --allow-principal User:NAME --operation Describe --topic {topic}"
+            mend = "restock acl kafka"
             yield problem("topics.access", f"this client may not describe topic {topic}", mend)
         elif error:
             yield problem("topics.exist", f"topic {topic} cannot be described (Kafka's error {error})", _CREATE)

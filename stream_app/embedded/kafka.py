@@ -11,6 +11,8 @@ from kafka.errors import KafkaError
 
 from stream_app.embedded.bound_process import BoundProcess
 from stream_app.embedded.failures import EmbeddedUnavailable
+from stream_app.embedded.guard import LOG as RIGHTS_LOG
+from stream_app.embedded.guard import Guard
 from stream_app.embedded.jars import PART, cache_folder, fetched_jars, read_lock
 from stream_app.embedded.java import find_java
 
@@ -28,7 +30,6 @@ ONE_NODE: Mapping[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "CLIENTS",
     "log.dirs": "topics",
     "broker.heartbeat.interval.ms": "1000",
@@ -61,9 +62,10 @@ class KafkaBroker:
     Args:
         folder: Private to it; made if missing.
         tell: Gets a line of what is going on, from the calling thread.
+        guard: Listeners with TLS and logins beside the open one; None = anybody on this machine may do everything.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None], guard: Guard | None = None) -> None:
         lock = read_lock()
         self.version = lock.kafka_version
         """Of the broker, for example ``4.3.1``."""
@@ -71,9 +73,13 @@ class KafkaBroker:
         jars = fetched_jars(cache_folder(), lock, tell)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
-        port, controller_port = free_ports(2)
+        self._guard = guard
+        listeners = guard.listeners if guard else ()
+        port, controller_port, *guarded_ports = free_ports(2 + len(listeners))
         self.bootstrap = f"{HOST}:{port}"
         """Where clients connect."""
+        self.guarded = {one.name: f"{HOST}:{at}" for one, at in zip(listeners, guarded_ports, strict=True)}
+        """Where clients connect with TLS, by the listener's name."""
         self._write_configuration(f"{HOST}:{controller_port}")
         # through a link beside it, since a path with a colon cannot be on a class path
         link = folder / "jars"
@@ -119,21 +125,29 @@ class KafkaBroker:
         self._process.kill()
 
     def _write_configuration(self, controller: str) -> None:
+        guarded = self._guard.listeners if self._guard else ()
+        protocols = {"CLIENTS": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **{one.name: one.protocol for one in guarded}}
+        advertised = ",".join(
+            [f"CLIENTS://{self.bootstrap}", *(f"{name}://{address}" for name, address in self.guarded.items())]
+        )
         addresses = {
-            "listeners": f"CLIENTS://{self.bootstrap},CONTROLLER://{controller}",
-            "advertised.listeners": f"CLIENTS://{self.bootstrap}",
+            "listeners": f"{advertised},CONTROLLER://{controller}",
+            "advertised.listeners": advertised,
+            "listener.security.protocol.map": ",".join(f"{name}:{spoken}" for name, spoken in protocols.items()),
             "controller.quorum.voters": f"1@{controller}",
         }
-        (self._folder / "server.properties").write_text(_properties({**ONE_NODE, **addresses}))
-        (self._folder / "log4j2.properties").write_text(_properties(LOG))
+        rights = self._guard.properties() if self._guard else {}
+        (self._folder / "server.properties").write_text(_properties({**ONE_NODE, **addresses, **rights}))
+        (self._folder / "log4j2.properties").write_text(_properties({**LOG, **(RIGHTS_LOG if self._guard else {})}))
 
     def _format(self) -> None:
         """Prepare the topics' folder with Kafka's own tool; one that is prepared stays as it is."""
         arguments = ("format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", "server.properties")
+        users = self._guard.format_arguments() if self._guard else ()
         log = self._folder / "format.log"
         with log.open("ab") as output:
             done = subprocess.run(
-                self._java_command("128m", "kafka.tools.StorageTool", *arguments),
+                self._java_command("128m", "kafka.tools.StorageTool", *arguments, *users),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

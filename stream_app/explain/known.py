@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 
 from replenishment.keys import key_bytes
+from stream_app.approvals import waiting_requests
 from stream_app.explain.silence import Known
 from stream_app.inspect import Selection, key_rows, key_states
 from stream_app.settings import Settings
@@ -27,5 +28,7 @@ async def known_of(client: Redis, settings: Settings, patience: Patience, locati
             continue
         for _, state in key_states(snapshot, Selection(location, sku)):
             rows = key_rows(snapshot, key)
-            return Known(state, rows, snapshot.standing.progress, is_paused, settings.max_request_ratio)
+            waiting = await waiting_requests(reader)
+            units = sum(one.quantity for one in waiting if (one.location, one.sku) == (location, sku))
+            return Known(state, rows, snapshot.standing.progress, is_paused, settings.max_request_ratio, units)
     return None

@@ -9,7 +9,9 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from stream_app.errors import ConfigError, Unavailable
+from server_access.kafka import KafkaAccess
+from stream_app.errors import ConfigError
+from stream_app.kafka.admission import away, forbidden, is_forbidden, require_admission
 
 POLL_RECORDS = 10_000
 
@@ -35,16 +37,19 @@ def found_in_file(path: Path, restock_id: str) -> Told | None:
         raise ConfigError([f"{path} cannot be read: {wrong}"]) from wrong
 
 
-def found_in_topic(bootstrap: str, topic: str, restock_id: str) -> Told | None:
+def found_in_topic(kafka: KafkaAccess, topic: str, restock_id: str) -> Told | None:
     """Return what a topic says of a request, None if nothing.
 
     Raises:
         Unavailable: If no broker answers.
     """
+    require_admission(kafka)
     try:
-        return _told(_values(bootstrap, topic), restock_id)
+        return _told(_values(kafka, topic), restock_id)
     except KafkaError as wrong:
-        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+        if is_forbidden(wrong):
+            raise forbidden(kafka, f"to read {topic}") from wrong
+        raise away(kafka, wrong) from wrong
 
 
 def _told(values: Iterator[bytes] | Any, restock_id: str) -> Told | None:
@@ -62,11 +67,9 @@ def _told(values: Iterator[bytes] | Any, restock_id: str) -> Told | None:
     return Told(revisions[max(wants)] if wants else latest, None if latest["quantity"] else latest)
 
 
-def _values(bootstrap: str, topic: str) -> Iterator[bytes]:
+def _values(kafka: KafkaAccess, topic: str) -> Iterator[bytes]:
     """Yield every value of a topic to its present end."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap.split(","), enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    consumer = KafkaConsumer(**kafka.client_arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
         ends = consumer.end_offsets(partitions)

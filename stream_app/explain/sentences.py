@@ -28,6 +28,7 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
         _level(evidence) + _plans(evidence),
         _quantity(request, evidence),
         _origin(request, evidence),
+        *_approval(request, evidence),
         *joint_sentences(request),
     ]
 
@@ -39,6 +40,8 @@ def withdrawal_sentence(withdrawal: Mapping[str, Any]) -> str:
         withdrawal: Value of the record on ``restock`` whose quantity is 0.
     """
     evidence = withdrawal["evidence"]
+    if withdrawal["withdrawn"] == "declined":
+        return f"It was declined{_ruled_by(withdrawal)} on {minute(withdrawal['decided_at'])}."
     return (
         f"It was taken back on {minute(withdrawal['decided_at'])}, before anybody answered: orders were cancelled, and"
         f" without it the inventory position of {evidence['inventory_position']:,} is above the reorder point of"
@@ -76,6 +79,20 @@ def target(kind: str, level: float) -> str:
             return f"stays within with the probability of {share} that the costs make best"
         case _:
             return f"stays within with a probability of {share}"
+
+
+def _approval(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
+    """Say why a person must release it and whether somebody did; nothing where nobody need."""
+    if not evidence.get("approval_reasons"):
+        return []
+    reasons = f"since {'; '.join(evidence['approval_reasons'])}"
+    if request.get("requires_approval"):
+        return [f"It waits for approval, {reasons}: `restock approve` releases it, `restock reject` declines it."]
+    return [f"It needed approval, {reasons}, and was released{_ruled_by(request)}."]
+
+
+def _ruled_by(request: Mapping[str, Any]) -> str:
+    return f" by {request['ruled_by']}" if request.get("ruled_by") else ""
 
 
 def _from(supplier: str) -> str:

@@ -28,6 +28,7 @@ class Why(StrEnum):
     HELD = "held"
     ENOUGH = "enough"
     NOT_FEASIBLE = "not_feasible"
+    COOLING_DOWN = "cooling_down"
     NOT_REVIEWED_YET = "not_reviewed_yet"
     DUE = "due"
 
@@ -42,13 +43,17 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button."""
+    """All that is read of a key: what is shown of it, its rows, its partition's progress, and the stop button.
+
+    ``waiting_units`` of what is pending wait for approval.
+    """
 
     state: KeyState
     rows: KeyRows
     progress: Progress
     is_paused: bool
     max_request_ratio: float
+    waiting_units: int = 0
 
 
 def silence(known: Known) -> Silence:
@@ -104,6 +109,11 @@ def _of_its_position(known: Known) -> tuple[Why, str] | None:
     reason = _infeasible(known, position)
     if reason is not None:
         return Why.NOT_FEASIBLE, f"An order is due, and its limits forbid it: {reason}. Correct the catalog."
+    if known.rows.hot["is_cooling"]:
+        return Why.COOLING_DOWN, (
+            f"An order is due, and the cool-down of {int(known.rows.terms['cool_down_buckets'])} buckets withholds it:"
+            " it would follow a larger request too soon."
+        )
     if derived["review_period_days"] > 0:
         return Why.NOT_REVIEWED_YET, (
             f"An order is due, and is made at the next review: every {derived['review_period_days']:g} days, next at "
@@ -152,6 +162,8 @@ def _standing(known: Known) -> list[str]:
         f" {known.state.inventory_position:,} = {stock.on_hand:,} on hand{assumed} - {stock.backorders:,} owed"
         f" + {stock.on_order:,} on order + {stock.in_transit:,} in transit + {stock.pending:,} pending."
     ]
+    if known.waiting_units:
+        sentences.append(f"Of those, {known.waiting_units:,} wait for approval: `restock queue` lists them.")
     if derived["stepped_bucket"] != NEVER:
         sentences.append(_levels(known, derived))
     return sentences

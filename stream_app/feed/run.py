@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from server_access.kafka import KafkaAccess
 from stream_app.feed.progress import Progress, rows_there, store
 from stream_app.feed.records import FedRow
 from stream_app.kafka.sender import Outgoing, Sender, sending
@@ -20,7 +21,7 @@ CONFIRM_SECONDS = 1.0
 class Feeding:
     """What is fed where: ``begun`` is where it was left, ``rate`` rows a second, None = as fast as it goes."""
 
-    bootstrap: str
+    kafka: KafkaAccess
     begun: Progress
     file: Path
     rate: float | None = None
@@ -75,7 +76,7 @@ def fed(feeding: Feeding, rows: Iterable[FedRow]) -> int:
         RestockError: If the topic does not exist or the broker refuses.
     """
     begun = feeding.begun
-    with reading(feeding.bootstrap, begun.topic) as reader, sending(feeding.bootstrap) as sender:
+    with reading(feeding.kafka, begun.topic) as reader, sending(feeding.kafka) as sender:
         there = rows_there(reader, begun)
         noted = begun if begun.ends else replace(begun, ends=dict(reader.ends()))
         store(feeding.file, noted)

@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import Fence, Outbox, OutgoingRecord
@@ -32,7 +33,7 @@ class Relay:
     """One producer for all partitions of the process, one task for each partition it owns.
 
     Args:
-        bootstrap: ``host:port[,host:port…]``.
+        kafka: Where it publishes.
         outbox: Where entries come from.
         names: Real names of topics.
         counts: Partitions of each topic, by real name.
@@ -41,13 +42,13 @@ class Relay:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: KafkaAccess,
         outbox: Outbox,
         names: TopicNames,
         counts: Mapping[str, int],
         sent: Callable[[int, int], None] = lambda _partition, _entries: None,
     ) -> None:
-        self._bootstrap = bootstrap.split(",")
+        self._kafka = kafka
         self._outbox = outbox
         self._names = names
         self._sent = sent
@@ -135,7 +136,7 @@ class Relay:
         async with self._starting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
+                    **self._kafka.client_arguments(),
                     acks="all",
                     enable_idempotence=True,
                     max_request_size=LARGEST_RECORD_BYTES,

@@ -8,7 +8,9 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from server_access.kafka import KafkaAccess
 from stream_app.errors import RestockError, Unavailable
+from stream_app.kafka.admission import away, forbidden, is_forbidden, require_admission
 
 ANSWER_MS = 10_000
 DELIVERY_MS = 60_000
@@ -51,16 +53,17 @@ class Sender:
 
 
 @contextmanager
-def sending(bootstrap: str) -> Iterator[Sender]:
+def sending(kafka: KafkaAccess) -> Iterator[Sender]:
     """Send for as long as the context is open; all is confirmed at its orderly end.
 
     Raises:
         Unavailable: If Kafka does not answer or does not take a record in time.
         RestockError: If the broker refuses a record.
     """
+    require_admission(kafka)
     try:
         producer = KafkaProducer(
-            bootstrap_servers=bootstrap.split(","),
+            **kafka.client_arguments(),
             acks="all",
             enable_idempotence=True,
             allow_auto_create_topics=False,
@@ -70,22 +73,24 @@ def sending(bootstrap: str) -> Iterator[Sender]:
             delivery_timeout_ms=DELIVERY_MS,
         )
     except (KafkaError, OSError) as wrong:
-        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+        raise away(kafka, wrong) from wrong
     try:
         sender = Sender(producer)
         yield sender
         sender.confirm()
     except KafkaError as wrong:
+        if is_forbidden(wrong):
+            raise forbidden(kafka, f"to write ({wrong})") from wrong
         if wrong.retriable:
-            raise Unavailable(f"Kafka at {bootstrap} took not all records ({wrong}): run the command again") from wrong
-        raise RestockError(f"Kafka at {bootstrap} refused a record: {wrong}") from wrong
+            raise Unavailable(f"Kafka at {kafka} took not all records ({wrong}): run the command again") from wrong
+        raise RestockError(f"Kafka at {kafka} refused a record: {wrong}") from wrong
     finally:
         with suppress(KafkaError):
             producer.close(CLOSE_SECONDS)
 
 
 def write_all(
-    bootstrap: str,
+    kafka: KafkaAccess,
     topic: str,
     records: Iterable[tuple[bytes, bytes | None]],
     written: Callable[[int], None] = lambda _count: None,
@@ -93,7 +98,7 @@ def write_all(
     """Send (key, value) records in order, each to the partition of its key; return how many all replicas have.
 
     Args:
-        bootstrap: ``host:port[,host:port…]``.
+        kafka: Where Kafka is.
         topic: Real name of a topic that exists.
         records: A value of None is a tombstone.
         written: Told how many more records were handed to the client.
@@ -103,7 +108,7 @@ def write_all(
         RestockError: If the broker refuses a record; those before it may be written.
     """
     count = 0
-    with sending(bootstrap) as sender:
+    with sending(kafka) as sender:
         for key, value in records:
             sender.send_keyed(topic, key, value)
             written(1)

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from replenishment.engine.columns import Role
+from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import Record, RecordBatch
@@ -30,8 +31,8 @@ class SpanReader:
     All methods raise Unavailable if Kafka does not answer.
     """
 
-    def __init__(self, bootstrap: str, names: TopicNames) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaAccess, names: TopicNames) -> None:
+        self._kafka = kafka
         self._names = names
         self._consumer: AIOKafkaConsumer | None = None
         self._in_use = asyncio.Lock()
@@ -92,7 +93,7 @@ class SpanReader:
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap.split(","),
+                **self._kafka.client_arguments(),
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 request_timeout_ms=int(ANSWER_SECONDS * 1000),
@@ -108,4 +109,4 @@ class SpanReader:
 
     async def _away(self, wrong: BaseException) -> Unavailable:
         await self.close()
-        return Unavailable(f"Kafka at {self._bootstrap} does not answer ({wrong or type(wrong).__name__})")
+        return Unavailable(f"Kafka at {self._kafka} does not answer ({wrong or type(wrong).__name__})")

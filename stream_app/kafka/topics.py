@@ -15,7 +15,9 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
 from replenishment.engine.columns import ROLES, Role
+from server_access.kafka import KafkaAccess
 from stream_app.errors import ConfigError, RestockError, Unavailable
+from stream_app.kafka.admission import FORBIDDEN_TOPIC, away, forbidden, is_forbidden, require_admission
 
 TopicRole: TypeAlias = Literal[
     "orders",
@@ -88,7 +90,7 @@ class Creation:
 
 
 def create(
-    bootstrap: str,
+    kafka: KafkaAccess,
     names: TopicNames,
     partitions: int,
     replication_factor: int,
@@ -99,7 +101,7 @@ def create(
     """Create the topics that do not exist yet and report those that do.
 
     Args:
-        bootstrap: ``host:port[,host:port…]``.
+        kafka: Where Kafka is.
         names: Real names.
         partitions: Of the topics to create.
         replication_factor: Of the topics to create; -1 = the broker's default.
@@ -111,8 +113,8 @@ def create(
         ConfigError: If an input topic exists with another partition count.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
-        existing = partition_counts(admin, [names.of(role) for role in roles])
+    with _admin(kafka) as admin:
+        existing = partition_counts(kafka, admin, [names.of(role) for role in roles])
         missing = [role for role in roles if names.of(role) not in existing]
         inputs_missing = any(role in ROLES for role in missing)
         wrong = [
@@ -135,35 +137,50 @@ def create(
     return Creation(dict.fromkeys(wanted, partitions), existing)
 
 
-def product_counts(bootstrap: str, names: TopicNames) -> dict[str, int]:
+def product_counts(kafka: KafkaAccess, names: TopicNames) -> dict[str, int]:
     """Return the number of partitions of each topic that exists, those of joint orders too, by real name.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
-        return partition_counts(admin, [names.of(role) for role in (*TOPIC_ROLES, *JOINT_ROLES)])
+    with _admin(kafka) as admin:
+        return partition_counts(kafka, admin, [names.of(role) for role in (*TOPIC_ROLES, *JOINT_ROLES)])
 
 
-def partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
-    """Return the number of partitions of those of the topics that exist."""
-    return {
-        topic["name"]: len(topic["partitions"])
-        for topic in admin.describe_topics(list(topics))
-        if not topic["error_code"]
-    }
+def partition_counts(kafka: KafkaAccess, admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of those of the topics that exist.
+
+    Raises:
+        Forbidden: If we may not know whether one does.
+    """
+    described = admin.describe_topics(list(topics))
+    hidden = [topic["name"] for topic in described if topic["error_code"] == FORBIDDEN_TOPIC]
+    if hidden:
+        raise forbidden(kafka, f"to describe {', '.join(sorted(hidden))}")
+    return {topic["name"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
 
 
-def product_earliest(bootstrap: str, names: TopicNames) -> dict[str, dict[int, int]]:
+def require_visible(kafka: KafkaAccess, topic: str) -> None:
+    """Return if we may know whether a topic exists: clients leave out what they may not see, as if it were not there.
+
+    Raises:
+        Forbidden: If we may not.
+        Unavailable: If no broker answers.
+    """
+    with _admin(kafka) as admin:
+        partition_counts(kafka, admin, [topic])
+
+
+def product_earliest(kafka: KafkaAccess, names: TopicNames) -> dict[str, dict[int, int]]:
     """Return the first offset that each partition of each input topic still holds, by real name.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
-        counts = partition_counts(admin, list(names.inputs))
+    with _admin(kafka) as admin:
+        counts = partition_counts(kafka, admin, list(names.inputs))
         wanted = {
             TopicPartition(topic, one): OffsetSpec.EARLIEST for topic, count in counts.items() for one in range(count)
         }
@@ -174,26 +191,26 @@ def product_earliest(bootstrap: str, names: TopicNames) -> dict[str, dict[int, i
     return earliest
 
 
-def committed_offsets(bootstrap: str, group: str, topic: str) -> dict[int, int]:
+def committed_offsets(kafka: KafkaAccess, group: str, topic: str) -> dict[int, int]:
     """Return the offset that a consumer group has committed of each partition of a topic; none if it never did.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
-    with _admin(bootstrap) as admin:
+    with _admin(kafka) as admin:
         found = admin.list_group_offsets(group)[group]
     return {at.partition: kept.offset for at, kept in found.items() if at.topic == topic and kept.offset >= 0}
 
 
-def forget_committed(bootstrap: str, group: str, topics: Sequence[str]) -> int:
+def forget_committed(kafka: KafkaAccess, group: str, topics: Sequence[str]) -> int:
     """Take back what a consumer group without members has committed of some topics; return of how many partitions.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses, as it does while the group has members.
     """
-    with _admin(bootstrap) as admin:
+    with _admin(kafka) as admin:
         committed = [at for at in admin.list_group_offsets(group)[group] if at.topic in topics]
         kept = admin.delete_group_offsets(group, committed) if committed else {}
     refused = {str(error.__name__) for error in kept.values() if error.errno}
@@ -252,21 +269,22 @@ def joint_problems(counts: Mapping[str, int], names: TopicNames) -> list[str]:
 
 
 @contextmanager
-def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+def _admin(kafka: KafkaAccess) -> Iterator[KafkaAdminClient]:
     milliseconds = int(REQUEST_TIMEOUT_SECONDS * 1000)
+    require_admission(kafka)
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
-            request_timeout_ms=milliseconds,
-            bootstrap_timeout_ms=milliseconds,
+            **kafka.client_arguments(), request_timeout_ms=milliseconds, bootstrap_timeout_ms=milliseconds
         )
     except (KafkaError, OSError) as wrong:
-        raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
+        raise away(kafka, wrong) from wrong
     try:
         yield admin
     except KafkaError as wrong:
+        if is_forbidden(wrong):
+            raise forbidden(kafka, f"what this needs ({wrong})") from wrong
         if wrong.retriable:
-            raise Unavailable(f"Kafka at {bootstrap} cannot answer now ({wrong}): try again") from wrong
-        raise RestockError(f"Kafka at {bootstrap} refused: {wrong}") from wrong
+            raise Unavailable(f"Kafka at {kafka} cannot answer now ({wrong}): try again") from wrong
+        raise RestockError(f"Kafka at {kafka} refused: {wrong}") from wrong
     finally:
         admin.close()

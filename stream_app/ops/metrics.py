@@ -61,6 +61,7 @@ class PrometheusMeter:
         self._turns = self._counter("turns", "Turns asked of the store, by its answer.", ["outcome"])
         self._requests = self._counter("requests", "Restock requests decided.", ["policy", "rung"])
         self._requested = self._counter("requested_units", "Units of restock requests decided.")
+        self._waiting = self._gauge("waiting_requests", "Requests that wait for approval.")
         self._withdrawn = self._counter("withdrawn_requests", "Unanswered requests that were taken back.")
         self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
         self._late = self._counter("late_supplies", "Requests noticed not to be there when they were needed.")
@@ -195,7 +196,16 @@ class PrometheusMeter:
 
     @property
     def _partition_gauges(self) -> Sequence[Gauge]:
-        gauges = [self._watermark, self._clocks, self._applied_at, self._keys, self._open, self._expired, self._overdue]
+        gauges = [
+            self._watermark,
+            self._clocks,
+            self._applied_at,
+            self._keys,
+            self._open,
+            self._waiting,
+            self._expired,
+            self._overdue,
+        ]
         gauges += [self._rebuild, self._outbox, self._settled, self._model_data]
         return [*gauges, self._positions, self._lag, self._champion]
 
@@ -236,6 +246,7 @@ class PrometheusMeter:
         self._applied_at.labels(number).set(self._clock())
         self._keys.labels(number).set(effects.keys)
         self._open.labels(number).set(effects.open_requests)
+        self._waiting.labels(number).set(effects.waiting_requests)
         self._expired.labels(number).set(effects.expired_requests)
         self._overdue.labels(number).set(effects.overdue_requests)
         for topic, position in progress.positions.items():

@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from server_access.kafka import KafkaAccess
 from stream_app.dead_letters import DeadLetter, letter_of
 from stream_app.errors import RestockError
 from stream_app.kafka.topics import TopicNames, product_counts
@@ -117,12 +118,12 @@ class Follower:
     """Keeps ``recent`` up to the topics; ``problem`` says why it cannot at present.
 
     Args:
-        bootstrap: Kafka's address.
+        kafka: Where Kafka is.
         names: Real names of the topics.
     """
 
-    def __init__(self, bootstrap: str, names: TopicNames) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaAccess, names: TopicNames) -> None:
+        self._kafka = kafka
         self._names = names
         self._roles = {names.of(role): role for role in FOLLOWED}
         self.recent = Recent()
@@ -148,7 +149,7 @@ class Follower:
                 self.problem = str(wrong)
             except (KafkaError, OSError) as wrong:
                 reason = str(wrong) or type(wrong).__name__
-                self.problem = f"Kafka at {self._bootstrap} does not answer ({reason}): start it or set RESTOCK_KAFKA"
+                self.problem = f"Kafka at {self._kafka} does not answer ({reason}): start it or set RESTOCK_KAFKA"
             self._is_ready.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE_SECONDS):
@@ -159,8 +160,10 @@ class Follower:
         self._is_stopping.set()
 
     async def _follow(self) -> None:
+        # first: a client of aiokafka that is turned away does not tell why
+        counts = await asyncio.to_thread(product_counts, self._kafka, self._names)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap.split(","),
+            **self._kafka.client_arguments(),
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
@@ -168,20 +171,19 @@ class Follower:
         )
         try:
             await consumer.start()
-            await self._assign(consumer)
+            await self._assign(consumer, counts)
             self.recent, self.problem = Recent(), ""
             while not self._is_stopping.is_set():
                 await self._poll(consumer)
         finally:
             await consumer.stop()
 
-    async def _assign(self, consumer: AIOKafkaConsumer) -> None:
+    async def _assign(self, consumer: AIOKafkaConsumer, counts: Mapping[str, int]) -> None:
         """Take over all partitions of the topics, not far before their ends.
 
         Raises:
-            RestockError: If one does not exist, or Kafka does not answer.
+            RestockError: If one does not exist.
         """
-        counts = await asyncio.to_thread(product_counts, self._bootstrap, self._names)
         missing = sorted(self._roles.keys() - counts.keys())
         if missing:
             raise RestockError(f"topic {', '.join(missing)} does not exist: run `restock topics create`")

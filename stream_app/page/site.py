@@ -46,7 +46,7 @@ class Site:
     def __post_init__(self) -> None:
         self.patience = Patience(ANSWER_SECONDS)
         self.snapshots = Snapshots(self.client, self.settings.state_prefix)
-        self.follower = Follower(self.settings.kafka, TopicNames(self.settings.topic_prefix))
+        self.follower = Follower(self.settings.kafka_access(), TopicNames(self.settings.topic_prefix))
         self.reader = StateReader(self.client, self.settings.state_prefix, self.patience)
 
     @property

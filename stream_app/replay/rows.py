@@ -37,6 +37,11 @@ NUMBERS = frozenset(
         "shortage_cost_per_unit",
         "ordering_cost",
         "unit_cost",
+        "approval_above_units",
+        "approval_above_value",
+        "budget_value",
+        "budget_days",
+        "cool_down_buckets",
         "shelf_life_days",
         "available_fraction",
     }

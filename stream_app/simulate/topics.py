@@ -154,7 +154,7 @@ def _signals(settings: Settings, refused: _Refused, begun: Begun) -> Sequence[Si
     """Return all that ``signals`` holds, in the order of partition and offset; nothing if there is no such topic."""
     names = TopicNames(settings.topic_prefix)
     topic = names.of("signals")
-    if topic not in product_counts(settings.kafka, names):
+    if topic not in product_counts(settings.kafka_access(), names):
         return ()
     kept: list[SignalEvent] = []
     for batch, decoded in _decoded(settings, topic, "signals", _WHOLE, begun):
@@ -178,7 +178,7 @@ def _decoded(
     settings: Settings, topic: str, role: Role, wanted: Range, begun: Begun
 ) -> Iterator[tuple[RecordBatch, object]]:
     """Yield the records of a topic, partition by partition, as what they say."""
-    with reading(settings.kafka, topic) as source:
+    with reading(settings.kafka_access(), topic) as source:
         wire = incoming_wire(len(source.partitions), settings.max_future_seconds, settings.mapping_file)
         # no event is later than its record's stamp and the bound on future times, so older records need not be read
         earliest = max(wanted.since_at - settings.max_future_seconds * 1000, 0)

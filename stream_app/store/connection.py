@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from stream_app.errors import ConfigError, Unavailable
+from stream_app.errors import ConfigError
 from stream_app.store.patience import Patience, is_away, reason
 
 CONNECT_SECONDS = 5.0
@@ -54,13 +54,7 @@ async def examined(client: Redis, patience: Patience | None = None) -> ServerRep
         Unavailable: If it gives no answer within the patience.
     """
     patience = patience or Patience()
-    try:
-        about = await patience.ask(client.info)
-    except Unavailable as away:
-        refusal = _refusal_behind(away)
-        if refusal is None:
-            raise
-        raise ConfigError([_turned_away(refusal)]) from away
+    about = await patience.ask(client.info)
     version = str(about.get("redis_version", "0"))
     policy = str(about.get("maxmemory_policy", "noeviction"))
     problems = []
@@ -97,19 +91,6 @@ async def _durability_warning(client: Redis, about: Any) -> str | None:
         f"the server's appendfsync is {policy}: a power loss may cost the last second of state, which is then read "
         "again from Kafka; run `redis-cli CONFIG SET appendfsync always`"
     )
-
-
-def _refusal_behind(away: BaseException) -> exceptions.AuthenticationError | None:
-    """Return the server's refusal to let us in among the causes of an outage, or None."""
-    # redis-py 8 wraps whatever goes wrong while connecting in a plain ConnectionError.
-    cause = away.__cause__
-    while cause is not None and not isinstance(cause, exceptions.AuthenticationError):
-        cause = cause.__cause__
-    return cause
-
-
-def _turned_away(error: BaseException) -> str:
-    return f"RESTOCK_REDIS_URL: the server turns us away ({error}): check the user and RESTOCK_REDIS_PASSWORD_FILE"
 
 
 def _text(value: str | bytes | None) -> str:

@@ -11,7 +11,8 @@ from typing import TypeVar
 import stamina
 from redis import exceptions
 
-from stream_app.errors import StateCorrupt, Unavailable
+from stream_app.errors import ConfigError, RestockError, StateCorrupt, Unavailable
+from stream_app.store.refusal import forbidden, refusal
 
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 2.0
@@ -67,8 +68,12 @@ class Patience:
     async def ask(self, request: Callable[[], Awaitable[T]]) -> T:
         """Make a request until the answer is definite, with growing pauses.
 
+        A server that turns us away is asked no more, unless patience has no end.
+
         Raises:
             Unavailable: If there was none in time.
+            ConfigError: If the server turns us away.
+            Forbidden: If a right is missing.
             StateCorrupt: If the server refused it for what is stored.
         """
         try:
@@ -92,8 +97,8 @@ class Patience:
     def _retries(self, error: Exception) -> bool:
         if not is_away(error):
             return False
-        self.on_unavailable(reason(error))
-        return True
+        self.on_unavailable(refusal(error) or reason(error))
+        return self.seconds is None or refusal(error) is None
 
 
 def reason(error: Exception) -> str:
@@ -101,7 +106,12 @@ def reason(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _classed(error: Exception) -> Unavailable | StateCorrupt:
+def _classed(error: Exception) -> RestockError:
+    turned_away = refusal(error)
+    if turned_away is not None:
+        return ConfigError([turned_away])
+    if isinstance(error, exceptions.NoPermissionError):
+        return forbidden(error)
     if is_away(error):
         return Unavailable(
             f"Redis gives no answer ({reason(error)}). Start it, or set RESTOCK_REDIS_URL to where it is"

@@ -55,6 +55,9 @@ def _entry(record: Record, partition: int, admission: Admission, faults: Faults)
     terms = _terms(fields, key_bytes(location, sku))
     if terms.service_kind in ("newsvendor", "cost") and faults.code is None:
         _check_costs(terms, fields)
+    for name in ("approval_above_value", "budget_value"):
+        if fields.has(name) and not terms.unit_cost:
+            fields.faults.add(Code.MISSING_FIELD, f"unit_cost is missing or 0, must be above 0 for {name}")
     return terms
 
 
@@ -73,7 +76,11 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
     def label(name: str) -> str:
         return given(name, "", lambda: fields.label(name, LONGEST_LABEL_BYTES))
 
-    costs = {name: fields.number(name, 0, HIGHEST_COST) if fields.has(name) else None for name in _COSTS}
+    def cost(name: str) -> float | None:
+        return fields.number(name, 0, HIGHEST_COST) if fields.has(name) else None
+
+    costs = {name: cost(name) for name in _COSTS}
+    above_units = fields.has("approval_above_units")
     return CatalogEntry(
         key=key,
         supplier=label("supplier"),
@@ -90,6 +97,11 @@ def _terms(fields: Fields, key: bytes) -> CatalogEntry:
         order_quantity_units=units("order_quantity_units"),
         levels_from=_one_of(fields, "levels_from", _SOURCES),  # type: ignore[arg-type]  # one of them
         **costs,
+        approval_above_units=fields.integer("approval_above_units", 0, MOST_UNITS) if above_units else None,
+        approval_above_value=cost("approval_above_value"),
+        budget_value=cost("budget_value"),
+        budget_days=number("budget_days", defaults.budget_days, 1, 365),
+        cool_down_buckets=given("cool_down_buckets", 0, lambda: fields.integer("cool_down_buckets", 0, 365)),
     )
 
 

@@ -7,6 +7,8 @@ from replenishment.events import (
     InventoryEvent,
     Rejection,
     RestockAccepted,
+    RestockApproved,
+    RestockDeclined,
     RestockRejected,
     RestockShipped,
     StockAdjusted,
@@ -22,6 +24,8 @@ from stream_app.wire.refusals import Faults
 
 MOST_COUNTED = 1_000_000_000
 """Largest count, and largest adjustment either way."""
+LONGEST_NAME_BYTES = 64
+LONGEST_NOTE_BYTES = 500
 
 
 def decode_inventory(batch: RecordBatch, admission: Admission) -> InventoryBatch:
@@ -85,6 +89,19 @@ def _answer(
     return read
 
 
+def _ruling(
+    ruling: type[RestockApproved | RestockDeclined],
+) -> Callable[[Fields, bytes, str, int], InventoryEvent]:
+    def read(fields: Fields, key: bytes, event_id: str, occurred_at: int) -> InventoryEvent:
+        restock_id = fields.identifier("restock_id")
+        by = fields.label("by", LONGEST_NAME_BYTES) if fields.has("by") else ""
+        if fields.has("note"):
+            fields.label("note", LONGEST_NOTE_BYTES)
+        return ruling(key, event_id, occurred_at, restock_id, by)
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[Fields, bytes, str, int], InventoryEvent]] = {
     "stock_counted": _counted,
     "stock_adjusted": _adjusted,
@@ -92,4 +109,6 @@ _READERS: Mapping[str, Callable[[Fields, bytes, str, int], InventoryEvent]] = {
     "restock_accepted": _answer(RestockAccepted),
     "restock_rejected": _answer(RestockRejected),
     "restock_shipped": _answer(RestockShipped),
+    "restock_approved": _ruling(RestockApproved),
+    "restock_declined": _ruling(RestockDeclined),
 }

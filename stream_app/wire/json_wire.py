@@ -63,7 +63,8 @@ class JsonWire:
 
     def _encoded(self, partition: int, effects: Effects, batch: RecordBatch | None) -> Iterator[OutgoingRecord]:
         for restock, cause in zip(effects.restocks, effects.causes, strict=True):
-            made = proposal_record if self._proposes else restock_record
+            # a buyer hears of it once it is released
+            made = proposal_record if self._proposes and not restock.requires_approval else restock_record
             yield made(restock, None if cause < 0 else _record_at(cause, batch), self._source)
         for demand in effects.demand:
             yield demand_record(partition, demand, self._source)

@@ -23,11 +23,11 @@ FIELDS: Mapping[MappedRole, tuple[str, ...]] = {
     "orders": ("type", "order_id", "line", "location", "sku", "quantity", "event_time", "price", "placed_at"),
     "inventory": (
         *("type", "event_id", "location", "sku", "event_time", "on_hand", "delta", "reason", "quantity"),
-        *("restock_id", "final", "expected_at"),
+        *("restock_id", "final", "expected_at", "by", "note"),
     ),
 }
 TIMES = frozenset({"event_time", "placed_at", "expected_at"})
-TEXTS = frozenset({"type", "order_id", "event_id", "restock_id", "location", "sku", "reason"})
+TEXTS = frozenset({"type", "order_id", "event_id", "restock_id", "location", "sku", "reason", "by", "note"})
 _PATH = re.compile(r"\$((\.[A-Za-z_][A-Za-z0-9_-]*)|(\['[^']+'\])|(\[[0-9]{1,6}\]))+")
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\['([^']+)'\]|\[([0-9]+)\]")
 _UNITS_PER_SECOND: Mapping[TimeForm, int] = {

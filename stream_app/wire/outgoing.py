@@ -50,6 +50,8 @@ class _Restock(Struct, gc=False):
     model_version: str
     evidence: dict[str, Any]
     withdrawn: str | UnsetType = UNSET
+    requires_approval: bool | UnsetType = UNSET
+    ruled_by: str | UnsetType = UNSET
     unit_cost: float | UnsetType | None = UNSET
     joint: Joint | UnsetType = UNSET
     source_location: str | UnsetType = UNSET
@@ -99,12 +101,19 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
         withdrawn=restock.withdrawn or UNSET,
+        requires_approval=UNSET if restock.requires_approval is None else restock.requires_approval,
+        ruled_by=restock.ruled_by or UNSET,
     )
     # events of one request are told apart by consumers that go by CloudEvents
     event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
-    kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
-    headers = cloud_event(event_id, source, kind, decided_at)
+    headers = cloud_event(event_id, source, _kind_of(restock), decided_at)
     return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+
+
+def _kind_of(restock: RestockRequested) -> str:
+    if restock.withdrawn:
+        return "restock.withdrawn"
+    return "restock.released" if restock.requires_approval is False else "restock.requested"
 
 
 def proposal_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
@@ -173,7 +182,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
     # only where there is something to say: who never calibrates or plans sees what was there before
-    for name in ("used_level", "planned_units"):
+    for name in ("used_level", "planned_units", "value", "approval_reasons"):
         if fields[name] is None:
             del fields[name]
     return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}

@@ -139,7 +139,9 @@ async def at_work(settings: Settings, outside: Seen, serve: Callable[[Clients], 
     names = TopicNames(settings.topic_prefix)
     log.info("starting", kafka=settings.kafka, redis=settings.redis_url, metrics=outside.address)
     clients = Clients(
-        connected(settings.redis_address()), SpanReader(settings.kafka, names), SpanReader(settings.kafka, names)
+        connected(settings.redis_address()),
+        SpanReader(settings.kafka_access(), names),
+        SpanReader(settings.kafka_access(), names),
     )
     try:
         await _wait_for_redis(clients.redis, outside)
@@ -156,7 +158,9 @@ async def _wait_for_redis(client: Redis, outside: Seen) -> None:
 
 async def _wait_for_topics(settings: Settings, names: TopicNames, outside: Outside) -> Mapping[str, int]:
     """Return the partition counts of all topics once Kafka answers; ConfigError if a worker cannot run on them."""
-    counts = await until_available("kafka", outside, lambda: asyncio.to_thread(product_counts, settings.kafka, names))
+    counts = await until_available(
+        "kafka", outside, lambda: asyncio.to_thread(product_counts, settings.kafka_access(), names)
+    )
     problems = co_partitioning_problems(counts, names)
     if settings.joint_orders:
         problems += joint_problems(counts, names)
@@ -195,7 +199,7 @@ async def _serve(settings: Settings, outside: Outside, clients: Clients, *, is_o
     partitions = counts[names.of("orders")]
     await _refuse_lost_state(settings, names, reader, outside, partitions)
     wire = WatchedWire(_wire(settings, partitions), meter)
-    relay = Relay(settings.kafka, store, names, counts, meter.published)
+    relay = Relay(settings.kafka_access(), store, names, counts, meter.published)
     readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
     owner = f"group {settings.group} on topics {settings.topic_prefix}*"
     parts = Parts(plan, store, wire, DecisionLog(meter), follower, owner, partitions)
@@ -227,7 +231,7 @@ async def _refuse_lost_state(
     """Raise StateLost if the group has read orders of which Redis knows nothing."""
     topic = names.of("orders")
     committed = await until_available(
-        "kafka", outside, lambda: asyncio.to_thread(committed_offsets, settings.kafka, settings.group, topic)
+        "kafka", outside, lambda: asyncio.to_thread(committed_offsets, settings.kafka_access(), settings.group, topic)
     )
     known = set(await until_available("redis", outside, reader.partitions))
     lost = {one: offset for one in range(partitions) if one not in known and (offset := committed.get(one, 0))}

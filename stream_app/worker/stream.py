@@ -15,6 +15,7 @@ from faust.types import TP
 
 from replenishment.engine.columns import Role
 from stream_app.kafka.batching import BatchApp, BatchSchema, Fetched
+from stream_app.kafka.faust_credentials import faust_credentials
 from stream_app.kafka.transport import Consumer
 from stream_app.ports import Headers, RecordBatch
 from stream_app.settings import Settings
@@ -43,9 +44,11 @@ class SingleRecord:
 
 def build_app(settings: Settings, group: str) -> BatchApp:
     """Return the app without its agent; ``attach`` adds it once the crew is there."""
+    kafka = settings.kafka_access()
     return BatchApp(
         group,
-        broker=[f"{settings.transport}://{server}" for server in settings.kafka.split(",")],
+        broker=[f"{settings.transport}://{server}" for server in kafka.servers],
+        broker_credentials=faust_credentials(kafka),
         autodiscover=False,
         web_enabled=False,
         topic_disable_leader=True,
@@ -60,6 +63,7 @@ def build_app(settings: Settings, group: str) -> BatchApp:
         stream_ack_exceptions=False,
         stream_ack_cancelled_tasks=False,
         worker_redirect_stdouts=False,
+        consumer_group_instance_id=settings.group_instance or None,
         broker_client_id=f"restock-{settings.topic_prefix or 'worker'}",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from server_access.kafka import KafkaAccess
 from stream_app.bench.figures import Size
 from stream_app.bench.fold import folded
 from stream_app.bench.job import PEER_ENTRIES, Entry, compare
@@ -38,7 +39,7 @@ async def test_the_fold_of_a_log_tells_late_lines_from_those_in_time(
     kafka_bootstrap: str, unique_name: str, servers: Servers
 ) -> None:
     names, log = TopicNames(f"{unique_name}."), JobLog.of(Size(20_000, 500, 2, late=100, hours=2))
-    create(kafka_bootstrap, names, 2, 1)
+    create(KafkaAccess(kafka_bootstrap), names, 2, 1)
     await produce(kafka_bootstrap, names.of("orders"), log.load, log.times())
     expected = await folded(kafka_bootstrap, names.of("orders"), HOUR_MS, LATENESS_MS)
     units: dict[tuple[bytes, int], int] = {}

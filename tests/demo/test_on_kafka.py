@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from kafka import KafkaProducer
 
+from server_access.kafka import KafkaAccess
 from stream_app.demo.ledger import count_requests, read_topic
 from stream_app.demo.order_book import records
 from stream_app.demo.publisher import LINES_PER_BATCH, Publisher
@@ -23,7 +24,7 @@ PARTITIONS = 3
 @pytest.fixture
 def prefix(kafka_bootstrap: str) -> str:
     made = f"demo-{uuid4().hex}."
-    create(kafka_bootstrap, TopicNames(made), PARTITIONS, 1)
+    create(KafkaAccess(kafka_bootstrap), TopicNames(made), PARTITIONS, 1)
     return made
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from server_access.kafka import KafkaAccess
 from stream_app.doctor.finding import Level
 from stream_app.doctor.kafka_check import examined_kafka
 from stream_app.doctor.kafka_link import Address, linked
@@ -122,7 +123,7 @@ def misadvertised(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 async def answers(bootstrap: str) -> bool:
     try:
-        async with linked(Address.parsed(bootstrap)):
+        async with linked(Address.parsed(bootstrap), KafkaAccess(bootstrap)):
             return True
     except OSError:
         return False

@@ -17,6 +17,7 @@ class Audit:
     refused: int
     stock_keys: int
     requests: int
+    withdrawals: int
     requests_published_again: int
 
 
@@ -39,7 +40,7 @@ def audited(product: Cluster, opening_units: int) -> Audit:
     published = read_topic(product.bootstrap, product.topic("restock"))
     requests = unique_requests(published)
     inventory = read_topic(product.bootstrap, product.topic("inventory"))
-    judge_withdrawals(published, orders, inventory, lambda at: opening_units - moved[at])
+    withdrawals = judge_withdrawals(published, orders, inventory, lambda at: opening_units - moved[at])
     accepted = _accepted(inventory)
     requested: dict[str, int] = defaultdict(int)
     for restock_id, request in requests.items():
@@ -53,7 +54,7 @@ def audited(product: Cluster, opening_units: int) -> Audit:
         assert state["open"] == fold.open_of(name), name
         assert state["inventory_position"] == opening_units - fold.keys[name].moved_units + requested[name], name
     revisions = sum(request["revision"] for request in requests.values())
-    return Audit(len(orders), refused, len(keys), len(requests), len(published) - revisions)
+    return Audit(len(orders), refused, len(keys), len(requests), withdrawals, len(published) - revisions)
 
 
 def _accepted(inventory: list[Logged]) -> dict[str, int]:

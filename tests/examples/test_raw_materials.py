@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.topics import TopicNames, create
 from tests.e2e.checker import Logged, read_topic
 from tests.e2e.cluster import eventually
@@ -82,7 +83,7 @@ def test_a_wrong_row_of_a_file_is_named(splitter: ModuleType, tmp_path: Path) ->
 
 def test_after_kills_every_line_is_there_and_repeats_are_the_same_bytes(kafka_bootstrap: str, unique_name: str) -> None:
     names = TopicNames(f"{unique_name}.")
-    create(kafka_bootstrap, names, 2, 1)
+    create(KafkaAccess(kafka_bootstrap), names, 2, 1)
     finished, orders = names.of("demand"), names.of("orders")  # any topic of two partitions will do
     sent = [
         {"sku": ("BIKE", "TRIKE")[n % 2], "quantity": 1 + n % 4, "event_time": 1_767_600_000_000 + n} for n in range(60)

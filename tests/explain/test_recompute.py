@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from replenishment.buckets import BucketWidth
 from replenishment.closed_loop.world import Period, World
+from server_access.kafka import KafkaAccess
 from stream_app.cli.main import cli
 from stream_app.explain.recompute import recomputed
 from stream_app.explain.sentences import request_sentences, target
@@ -159,7 +160,7 @@ def test_the_command_finds_a_request_on_the_topic(
     assert CliRunner().invoke(cli, ["topics", "create", "--partitions", "2"]).exit_code == 0
     requests = replayed(tmp_path)
     values = [(f"main|{one['sku']}".encode(), json.dumps(one).encode()) for one in requests]
-    write_all(kafka_bootstrap, f"{unique_name}.restock", values)
+    write_all(KafkaAccess(kafka_bootstrap), f"{unique_name}.restock", values)
     told = json.loads(CliRunner().invoke(cli, ["explain", requests[0]["restock_id"], "--json"]).stdout)
     assert told["request"] == requests[0]
     missing = CliRunner().invoke(cli, ["explain", "r-1"])

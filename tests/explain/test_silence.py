@@ -35,6 +35,7 @@ def applied(
     orders: Sequence[Kept],
     inventory: Sequence[Kept] = (),
     catalog: Sequence[Kept] = (),
+    is_requesting: bool = False,
     **shop: Any,
 ) -> None:
     """Run records through a worker's processor over Redis."""
@@ -42,7 +43,7 @@ def applied(
     async def run() -> None:
         async with client_of(redis_url) as client:
             processor = await Shop(**{"decide_from": T0 + 5 * DAY, **shop}).worker(
-                RedisStore(client, prefix), is_requesting=False
+                RedisStore(client, prefix), is_requesting=is_requesting
             )
             for topic, records in (("catalog", catalog), ("orders", orders), ("inventory", inventory)):
                 if records:
@@ -106,6 +107,31 @@ def test_the_reason_is_the_first_rule_that_holds(
     inventory = [counted(0, "A", T0 + 10 * DAY + HOUR, on_hand)]
     applied(redis_url, prefix, sold(), inventory, terms(**given))
     assert explained()["why"] == why
+
+
+def test_the_cool_down_is_named(redis_url: str, prefix: str) -> None:
+    # 108 are requested of S = 203; of the 90 that are missing then the cool-down makes nothing
+    counts = [counted(number, "A", T0 + 10 * DAY + HOUR, on_hand) for number, on_hand in enumerate((95, 5))]
+    applied(redis_url, prefix, sold(), counts, terms(cool_down_buckets=5), is_requesting=True)
+    assert explained()["why"] == "cooling_down"
+    assert "the cool-down of 5 buckets withholds it" in explained()["sentences"][-1]
+
+
+def test_what_waits_for_approval_is_said_and_listed(redis_url: str, prefix: str) -> None:
+    counts = [counted(0, "A", T0 + 10 * DAY + HOUR, 95)]
+    limits = terms(approval_above_units=100, unit_cost=2)
+    applied(redis_url, prefix, sold(), counts, limits, is_requesting=True)
+    assert explained()["why"] == "enough"
+    assert "Of those, 108 wait for approval: `restock queue` lists them." in explained()["sentences"]
+    (waiting,) = (json.loads(line) for line in CliRunner().invoke(cli, ["queue", "--json"]).stdout.splitlines())
+    assert (waiting["sku"], waiting["quantity"], waiting["value"]) == ("A", 108, 216.0)
+    plain = CliRunner().invoke(cli, ["queue"])
+    assert "108 units are more than 100" in plain.stdout
+    checked = CliRunner().invoke(cli, ["reject", waiting["restock_id"], "--dry-run", "--json"])
+    assert json.loads(checked.stdout)["written"] is False
+    missing = CliRunner().invoke(cli, ["approve", waiting["restock_id"], "r-9", "--dry-run"])
+    assert str(missing.exception).startswith("nothing was written:\n    there is no request r-9")
+    assert CliRunner().invoke(cli, ["approve", "r-9", "--by", "x" * 65]).exit_code == 2
 
 
 def test_the_next_review_is_named(redis_url: str, prefix: str) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
 from stream_app.kafka import outbox
 from stream_app.kafka.outbox import Relay
@@ -42,14 +43,14 @@ class Shelf:
 @pytest.fixture
 def names(kafka_bootstrap: str, unique_name: str) -> TopicNames:
     made = TopicNames(f"{unique_name}.")
-    create(kafka_bootstrap, made, PARTITIONS, 1)
+    create(KafkaAccess(kafka_bootstrap), made, PARTITIONS, 1)
     return made
 
 
 @asynccontextmanager
 async def relay(bootstrap: str, shelf: Shelf, names: TopicNames) -> AsyncIterator[Relay]:
     counts = {names.of(role): PARTITIONS for role in ("orders", "demand")}
-    made = Relay(bootstrap, shelf, names, counts)
+    made = Relay(KafkaAccess(bootstrap), shelf, names, counts)
     try:
         yield made
     finally:

@@ -3,6 +3,7 @@
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from server_access.kafka import KafkaAccess
 from stream_app.errors import ConfigError, Unavailable
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TOPIC_ROLES, TopicNames, co_partitioning_problems, create, product_counts
@@ -15,20 +16,20 @@ def names(unique_name: str) -> TopicNames:
 
 
 def test_all_topics_are_made_once_and_left_as_they_are_afterwards(kafka_bootstrap: str, names: TopicNames) -> None:
-    first = create(kafka_bootstrap, names, 3, 1)
-    again = create(kafka_bootstrap, names, 3, 1)
+    first = create(KafkaAccess(kafka_bootstrap), names, 3, 1)
+    again = create(KafkaAccess(kafka_bootstrap), names, 3, 1)
     assert first.created == again.existing == {names.of(role): 3 for role in TOPIC_ROLES}
     assert first.existing == again.created == {}
-    assert product_counts(kafka_bootstrap, names) == again.existing
+    assert product_counts(KafkaAccess(kafka_bootstrap), names) == again.existing
 
 
 def test_a_dry_run_makes_nothing(kafka_bootstrap: str, names: TopicNames) -> None:
-    assert len(create(kafka_bootstrap, names, 3, 1, is_dry_run=True).created) == len(TOPIC_ROLES)
-    assert product_counts(kafka_bootstrap, names) == {}
+    assert len(create(KafkaAccess(kafka_bootstrap), names, 3, 1, is_dry_run=True).created) == len(TOPIC_ROLES)
+    assert product_counts(KafkaAccess(kafka_bootstrap), names) == {}
 
 
 def test_inputs_are_stamped_by_the_broker_and_outputs_are_kept(kafka_bootstrap: str, names: TopicNames) -> None:
-    create(kafka_bootstrap, names, 1, 1)
+    create(KafkaAccess(kafka_bootstrap), names, 1, 1)
     admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     try:
         orders = settings_of(admin, names.of("orders"))
@@ -49,7 +50,7 @@ def test_missing_inputs_are_not_made_beside_others_of_another_count(kafka_bootst
     admin.create_topics({names.of("orders"): {"num_partitions": 4, "replication_factor": 1}}, wait_for_metadata=True)
     admin.close()
     with pytest.raises(ConfigError, match="orders has 4 partitions, not 3: give --partitions 4"):
-        create(kafka_bootstrap, names, 3, 1)
+        create(KafkaAccess(kafka_bootstrap), names, 3, 1)
 
 
 def test_counts_that_differ_are_named_with_the_way_out() -> None:
@@ -61,13 +62,13 @@ def test_counts_that_differ_are_named_with_the_way_out() -> None:
 
 def test_a_broker_that_is_away_is_named_with_the_setting() -> None:
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9 does not answer.*RESTOCK_KAFKA"):
-        product_counts("127.0.0.1:9", TopicNames())
+        product_counts(KafkaAccess("127.0.0.1:9"), TopicNames())
 
 
 def test_what_is_written_is_there_in_order(kafka_bootstrap: str, names: TopicNames) -> None:
-    create(kafka_bootstrap, names, 1, 1)
+    create(KafkaAccess(kafka_bootstrap), names, 1, 1)
     told: list[int] = []
     records = [(b"a", b"1"), (b"b", None), (b"a", b"2")]
-    assert write_all(kafka_bootstrap, names.of("catalog"), records, told.append) == 3
+    assert write_all(KafkaAccess(kafka_bootstrap), names.of("catalog"), records, told.append) == 3
     assert [(one.key, one.value) for one in read_topic(kafka_bootstrap, names.of("catalog"))] == records
     assert sum(told) == 3

@@ -12,6 +12,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from replenishment.engine.columns import Role
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.batching import BatchApp, BatchSchema, Fetched
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames, create
@@ -45,7 +46,7 @@ class Taker:
 @pytest.fixture
 def names(kafka_bootstrap: str, unique_name: str) -> TopicNames:
     made = TopicNames(f"{unique_name}.")
-    create(kafka_bootstrap, made, 1, 1)
+    create(KafkaAccess(kafka_bootstrap), made, 1, 1)
     return made
 
 
@@ -103,7 +104,7 @@ def committed(bootstrap: str, group: str, topic: str) -> int | None:
 async def test_a_fetch_is_one_event_and_reading_begins_at_the_restored_position(
     kafka_bootstrap: str, names: TopicNames
 ) -> None:
-    write_all(kafka_bootstrap, names.of("orders"), ((b"k", b"%d" % number) for number in range(1_000)))
+    write_all(KafkaAccess(kafka_bootstrap), names.of("orders"), ((b"k", b"%d" % number) for number in range(1_000)))
     taker = Taker(names, {"orders": 400, "inventory": 0, "catalog": 0, "signals": 0})
     async with running(kafka_bootstrap, names, taker, []) as app:
         await until(lambda: len(taker.offsets("orders")) >= 600)
@@ -118,8 +119,8 @@ async def test_a_fetch_is_one_event_and_reading_begins_at_the_restored_position(
 async def test_an_agent_on_a_topic_that_is_not_batched_gets_single_events(
     kafka_bootstrap: str, names: TopicNames
 ) -> None:
-    write_all(kafka_bootstrap, names.of("restock"), ((b"k", b"%d" % number) for number in range(50)))
-    write_all(kafka_bootstrap, names.of("orders"), [(b"k", b"1")])
+    write_all(KafkaAccess(kafka_bootstrap), names.of("restock"), ((b"k", b"%d" % number) for number in range(50)))
+    write_all(KafkaAccess(kafka_bootstrap), names.of("orders"), [(b"k", b"1")])
     taker, single = Taker(names, {"orders": 0, "inventory": 0, "catalog": 0, "signals": 0}), list[Any]()
     async with running(kafka_bootstrap, names, taker, single) as app:
         await until(lambda: len(single) == 50 and taker.batches)

@@ -86,7 +86,9 @@ def changed(role: Role) -> Iterator[dict[str, Any]]:
                 yield other if value is ABSENT else {**other, name: value}
 
 
-INEXPRESSIBLE = re.compile("too_old|placed_after|.* for newsvendor|.* later than starts_at")
+INEXPRESSIBLE = re.compile(
+    "too_old|placed_after|.* for (newsvendor|approval_above_value|budget_value)|.* later than starts_at"
+)
 """What depends on another field, or on the age of a time that is a text."""
 
 

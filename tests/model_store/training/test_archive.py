@@ -18,6 +18,7 @@ from model_store.training.archive import Archive
 from model_store.training.demand_reader import TopicRecord
 from model_store.training.demand_topic import history_of
 from model_store.training.errors import UnusableHistory
+from server_access.kafka import KafkaAccess
 from tests.model_store.training.builders import by_sku, record
 
 ROOT = Path(__file__).parents[3]
@@ -146,7 +147,7 @@ def test_archive_follows_a_topic_and_says_what_was_deleted_before_it_was_read(
             producer.send(topic, value, partition=0).get(timeout=30)
 
     def follow() -> int:
-        return archive.follow(kafka_bootstrap, topic, lambda _done, _total: None, lost.append)
+        return archive.follow(KafkaAccess(kafka_bootstrap), topic, lambda _done, _total: None, lost.append)
 
     send(VALUES[:2])
     assert (follow(), follow()) == (2, 0)

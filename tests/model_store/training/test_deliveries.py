@@ -27,6 +27,7 @@ from replenishment.engine.state import PartitionState
 from replenishment.events import CatalogEntry
 from replenishment.forecaster import Serving
 from replenishment.lead_time import KnowsSuppliers
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.topics import TopicNames, create
 from tests.engine.builders import (
     DAY,
@@ -214,7 +215,7 @@ def test_with_learning_off_suppliers_are_taken_at_the_catalogs_word() -> None:
 
 def test_topics_of_a_product_tell_what_suppliers_take(kafka_bootstrap: str, unique_name: str) -> None:
     names = TopicNames(f"{unique_name}.")
-    create(kafka_bootstrap, names, 2, 1)
+    create(KafkaAccess(kafka_bootstrap), names, 2, 1)
     producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all")
     for number in range(9):
         for role, value in (

@@ -11,6 +11,7 @@ from model_store.training.demand_reader import read_demand
 from model_store.training.demand_topic import history_of
 from model_store.training.errors import UnusableHistory
 from replenishment.buckets import BucketWidth
+from server_access.kafka import KafkaAccess
 from tests.model_store.training.builders import by_sku, record
 
 LOG = [
@@ -114,15 +115,15 @@ def test_history_is_read_from_kafka_to_its_present_end(kafka_bootstrap: str) -> 
         producer.send(topic, value, partition=int(value == LOG[-1])).get(timeout=30)
     producer.close()
     told: list[tuple[int, int]] = []
-    history = read_demand(kafka_bootstrap, topic, lambda done, total: told.append((done, total)))
+    history = read_demand(KafkaAccess(kafka_bootstrap), topic, lambda done, total: told.append((done, total)))
     assert by_sku(history) == by_sku(history_of(LOG, topic))
     assert np.array_equal(history.order_lines, history_of(LOG, topic).order_lines)
     assert told[0] == (0, len(LOG))
     with pytest.raises(UnusableHistory, match="there is no topic nothing"):
-        read_demand(kafka_bootstrap, "nothing", lambda _done, _total: None)
+        read_demand(KafkaAccess(kafka_bootstrap), "nothing", lambda _done, _total: None)
 
 
 @pytest.mark.parametrize(("address", "fault"), [("127.0.0.1:x", "is no address"), ("127.0.0.1:1", "cannot be read")])
 def test_kafka_that_does_not_answer_is_said_so(address: str, fault: str) -> None:
     with pytest.raises(UnusableHistory, match=fault):
-        read_demand(address, "demand", lambda _done, _total: None)
+        read_demand(KafkaAccess(address), "demand", lambda _done, _total: None)

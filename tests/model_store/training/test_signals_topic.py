@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from model_store.cli.main import main
 from model_store.training.signals_file import read_signals
 from model_store.training.signals_topic import read_signals_topic, told
+from server_access.kafka import KafkaAccess
 from stream_app.kafka.sender import Outgoing, sending
 from stream_app.kafka.topics import TopicNames, create
 
@@ -58,12 +59,13 @@ def test_a_topic_without_channels_has_no_plans() -> None:
 
 def test_the_topic_is_read_to_its_end(kafka_bootstrap: str, unique_name: str) -> None:
     names = TopicNames(f"{unique_name}.")
-    create(kafka_bootstrap, names, 2, 1)
-    with sending(kafka_bootstrap) as sender:
+    kafka = KafkaAccess(kafka_bootstrap)
+    create(kafka, names, 2, 1)
+    with sending(kafka) as sender:
         for place, value in enumerate(values()):
             sender.send(names.of("signals"), Outgoing(place // 2, b"main|A", value, ()))
         sender.confirm()
-    found = read_signals_topic(kafka_bootstrap, names.of("signals"), (), (), lambda _done, _of: None)
+    found = read_signals_topic(kafka, names.of("signals"), (), (), lambda _done, _of: None)
     assert found is not None
     assert found.rows.height == len(ROWS)
 
