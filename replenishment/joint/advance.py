@@ -19,14 +19,17 @@ from replenishment.joint.book import Book, Settled, Waiting
 from replenishment.joint.decisions import Decision, RevisionPassedOn
 from replenishment.joint.proposals import (
     BuyerEntry,
+    Message,
     Proposal,
     ProposalBatch,
     SupplierTerms,
     SupplyLimited,
+    SurplusOffered,
     TimePassed,
     without_terms,
 )
 from replenishment.joint.review import release_held, review, set_alarm
+from replenishment.joint.transfers import transfer
 
 TURN_RECORDS = 500
 """So many records at most are applied in one turn."""
@@ -118,7 +121,7 @@ def _effects(book: Book, turn: _Turn, span: Span | None, end: int, rejections: S
     )
 
 
-def _take(book: Book, message: Proposal | SupplyLimited | TimePassed, turn: _Turn) -> None:
+def _take(book: Book, message: Message, turn: _Turn) -> None:
     match message:
         case Proposal():
             _move_clock(book, message.proposed_at, turn)
@@ -126,8 +129,12 @@ def _take(book: Book, message: Proposal | SupplyLimited | TimePassed, turn: _Tur
         case SupplyLimited():
             _move_clock(book, message.occurred_at, turn)
             book.limit(message)
-            if book.account(message.supplier).is_gathered:
-                turn.decisions += review(book, message.supplier, book.now)
+            turn.decisions += review(book, message.supplier, book.now)
+        case SurplusOffered():
+            _move_clock(book, message.occurred_at, turn)
+            book.offer(message)
+            turn.decisions += transfer(book, message.supplier, book.now)
+            turn.decisions += review(book, message.supplier, book.now)
         case TimePassed():
             _move_clock(book, message.occurred_at, turn)
 
@@ -168,14 +175,16 @@ def _revise_settled(book: Book, proposal: Proposal, settled: Settled, turn: _Tur
     after = msgspec.structs.replace(settled, revision=proposal.revision, units=units, settled_at=book.now)
     book.settle(proposal, after)
     if settled.units:
-        turn.decisions.append(RevisionPassedOn(proposal, units, settled.joint_order_id, book.now))
+        turn.decisions.append(
+            RevisionPassedOn(proposal, units, settled.joint_order_id, book.now, settled.units, settled.source)
+        )
 
 
 def _take_terms(book: Book, supplier: str, terms: SupplierTerms | None, turn: _Turn) -> None:
     """Put terms in place of the old ones; what waits is looked at again under them."""
     account = book.account(supplier)
     agreed = without_terms(supplier) if terms is None else terms
-    book.keep_account(msgspec.structs.replace(account, terms=agreed, is_gathered=False))
+    book.keep_account(msgspec.structs.replace(account, terms=agreed))
     if book.now != UNKNOWN:
         release_held(book, supplier)
         turn.decisions += review(book, supplier, book.now)

@@ -8,7 +8,7 @@ import msgspec
 
 from replenishment.engine.effects import RowWrites
 from replenishment.engine.progress import Progress
-from replenishment.joint.proposals import DAY_MS, Proposal, SupplierTerms, SupplyLimited, without_terms
+from replenishment.joint.proposals import DAY_MS, Proposal, SupplierTerms, SupplyLimited, SurplusOffered, without_terms
 from replenishment.joint.rows import ROW_BYTES, packed_row, unpacked_row
 
 REMEMBERED_MS = 30 * DAY_MS
@@ -30,25 +30,25 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):
-    """What became of a proposal: ``units`` were requested, 0 = it was refused or withdrawn."""
+    """What became of a proposal: ``units`` were requested, 0 = it was refused or withdrawn.
+
+    ``source`` is the stock key that they come from, empty = the supplier.
+    """
 
     revision: int
     units: int
     settled_at: int
     joint_order_id: str = ""
+    source: bytes = b""
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
-    """A supplier: its terms, joint orders so far, what was spent in the budget's period ``period``.
-
-    ``is_gathered``: those that wait have gathered as long as they must and only lack the minimum.
-    """
+    """A supplier: its terms, joint orders so far, what was spent in the budget's period ``period``."""
 
     terms: SupplierTerms
     orders: int = 0
     period: int = 0
     spent: int = 0
-    is_gathered: bool = False
 
 
 class Queue(NamedTuple):
@@ -63,6 +63,7 @@ _DECODERS: Mapping[str, msgspec.msgpack.Decoder[Any]] = {
     "settled": msgspec.msgpack.Decoder(Settled),
     "accounts": msgspec.msgpack.Decoder(Account),
     "supplies": msgspec.msgpack.Decoder(SupplyLimited),
+    "surpluses": msgspec.msgpack.Decoder(SurplusOffered),
 }
 
 
@@ -75,6 +76,7 @@ class Book:
     accounts: dict[str, Account] = field(default_factory=dict)
     waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
     supplies: dict[tuple[str, bytes], SupplyLimited] = field(default_factory=dict)
+    surpluses: dict[tuple[str, bytes], SurplusOffered] = field(default_factory=dict)
     settled: dict[str, Settled] = field(default_factory=dict)
     alarms: dict[str, int] = field(default_factory=dict)
     next_alarm: int = NEVER
@@ -139,8 +141,13 @@ class Book:
         self.supplies[supply.supplier, supply.sku] = supply
         self._touched["supplies", _supply_name(supply)] = packed_row("supplies", supply)
 
+    def offer(self, surplus: SurplusOffered) -> None:
+        """Put an offer of a stock key in place of the one before."""
+        self.surpluses[surplus.supplier, surplus.key] = surplus
+        self._touched["surpluses", _surplus_name(surplus)] = packed_row("surpluses", surplus)
+
     def forget(self) -> None:
-        """Let go of what was settled long ago and of limits that are over."""
+        """Let go of what was settled long ago and of limits and offers that are over."""
         while self.settled:
             restock_id, oldest = next(iter(self.settled.items()))
             if oldest.settled_at > self.now - REMEMBERED_MS:
@@ -151,6 +158,10 @@ class Book:
             if supply.until <= self.now:
                 del self.supplies[place]
                 self._touched["supplies", _supply_name(supply)] = None
+        for place, surplus in [*self.surpluses.items()]:
+            if surplus.until <= self.now:
+                del self.surpluses[place]
+                self._touched["surpluses", _surplus_name(surplus)] = None
 
     def set_alarm(self, supplier: str, at: int) -> None:
         """Look at a supplier again at a time; NEVER = not by itself."""
@@ -189,6 +200,8 @@ class Book:
                     self.accounts[row.terms.supplier] = row
                 case SupplyLimited():
                     self.supplies[row.supplier, row.sku] = row
+                case SurplusOffered():
+                    self.surpluses[row.supplier, row.key] = row
 
     def restored(self) -> None:
         """Bring what depends on the order of arrival into that order, by time and id."""
@@ -204,6 +217,10 @@ def _name(supplier: str) -> bytes:
 
 def _supply_name(supply: SupplyLimited) -> bytes:
     return _name(supply.supplier) + b"|" + supply.sku
+
+
+def _surplus_name(surplus: SurplusOffered) -> bytes:
+    return _name(surplus.supplier) + b"|" + surplus.key
 
 
 def _writes(touched: Mapping[tuple[str, bytes], bytes | None]) -> Iterator[RowWrites]:

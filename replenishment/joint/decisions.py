@@ -24,13 +24,27 @@ class RequestPlaced:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestTransferred:
+    """A proposal becomes a request to the location of the stock key ``source``, whole, instead of to its supplier."""
+
+    proposal: Proposal
+    source: bytes
+    placed_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class RevisionPassedOn:
-    """A request that was placed is changed or withdrawn; ``units`` are at most those placed."""
+    """A request that was placed is changed or withdrawn; ``units`` are at most those ``before``.
+
+    ``source`` is the stock key that they come from, empty = the supplier.
+    """
 
     proposal: Proposal
     units: int
     joint_order_id: str
     placed_at: int
+    before: int = 0
+    source: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +73,7 @@ class ProposalExcepted:
     decided_at: int
 
 
-Decision: TypeAlias = RequestPlaced | RevisionPassedOn | JointOrderPlaced | ProposalExcepted
+Decision: TypeAlias = RequestPlaced | RequestTransferred | RevisionPassedOn | JointOrderPlaced | ProposalExcepted
 
 
 def joint_order_id(supplier: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""What comes to the buyer: proposals of stock keys, terms of suppliers, word of short supply.
+"""What comes to the buyer: proposals of stock keys, terms of suppliers, word of short supply and of surplus.
 
 Times are epoch milliseconds, money is in 1/10,000 of the currency unit.
 """
@@ -56,6 +56,21 @@ class SupplyLimited(msgspec.Struct, frozen=True, gc=False):
     occurred_at: int
 
 
+class SurplusOffered(msgspec.Struct, frozen=True, gc=False):
+    """A stock key of a supplier has ``units`` to give to other locations, until a time."""
+
+    supplier: str
+    key: bytes
+    units: int
+    until: int
+    occurred_at: int
+
+    @property
+    def sku(self) -> bytes:
+        """The SKU of its stock key."""
+        return self.key.partition(b"|")[2]
+
+
 class TimePassed(msgspec.Struct, frozen=True, gc=False):
     """It is at least this late."""
 
@@ -106,7 +121,7 @@ def without_terms(supplier: str) -> SupplierTerms:
     return SupplierTerms(supplier, gather_minutes=0.0, longest_wait_hours=0.0)
 
 
-Message: TypeAlias = Proposal | SupplyLimited | TimePassed
+Message: TypeAlias = Proposal | SupplyLimited | SurplusOffered | TimePassed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from replenishment.joint.decisions import (
     joint_order_id,
 )
 from replenishment.joint.proposals import SupplierTerms
+from replenishment.joint.transfers import transfer
 
 
 def review(book: Book, supplier: str, at: int) -> Iterator[Decision]:
@@ -29,12 +30,12 @@ def review(book: Book, supplier: str, at: int) -> Iterator[Decision]:
     if account.terms.budget is None or period_of(account, at) != account.period:
         release_held(book, supplier)
     if at >= _gathered_at(book, supplier):
+        yield from transfer(book, supplier, at)
+    if at >= _gathered_at(book, supplier):
         choice = choose(book, account, at)
         is_overdue = at >= _deadline(book, supplier)
         if is_overdue or is_enough(account.terms, choice):
             yield from _settled(book, account, choice, at)
-        elif not account.is_gathered:
-            book.keep_account(msgspec.structs.replace(account, is_gathered=True))
     set_alarm(book, supplier, at)
 
 
@@ -54,7 +55,6 @@ def _settled(book: Book, account: Account, choice: Choice, at: int) -> Iterator[
         yield from _held(book, choice.held, at)
     else:
         yield from _refused(book, [*choice.placeable, *choice.held], "below_minimum", at)
-    book.keep_account(msgspec.structs.replace(book.account(account.terms.supplier), is_gathered=False))
 
 
 def _because(terms: SupplierTerms, *, is_met: bool) -> Because:
@@ -130,7 +130,8 @@ def set_alarm(book: Book, supplier: str, at: int) -> None:
     account, queue = book.account(supplier), book.queue(supplier)
     ahead = NEVER
     if queue.oldest < NEVER:
-        ahead = _deadline(book, supplier) if account.is_gathered else _gathered_at(book, supplier)
+        gathered_at = _gathered_at(book, supplier)
+        ahead = gathered_at if at < gathered_at else _deadline(book, supplier)
     if queue.has_held:
         ahead = min(ahead, period_end(account, at))
     book.set_alarm(supplier, ahead)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-ROW_BYTES = {"proposals": 8_192, "settled": 128, "accounts": 512, "supplies": 256}
+ROW_BYTES = {"proposals": 8_192, "settled": 512, "accounts": 512, "supplies": 256, "surpluses": 512}
 """Width of each table's rows. A proposal is the largest: its whole event, which is published when it is placed."""
 LARGEST_PROPOSAL_BYTES = 4_096
 """Of the event of a proposal: leaves room for what is kept beside it."""

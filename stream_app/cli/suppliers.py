@@ -1,9 +1,10 @@
 """``restock suppliers``: how suppliers are ordered from, from a file to the topic and back; word of short supply."""
 
+import asyncio
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,17 @@ import click
 import msgspec
 
 from replenishment.joint.proposals import MONEY, SupplierTerms
+from replenishment.keys import key_bytes
+from stream_app.cli.catalog import in_force as terms_in_force
 from stream_app.errors import ConfigError, RestockError
+from stream_app.inspect import KeyState, Selection, key_lines
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import RecordBatch
 from stream_app.settings import Settings, load_settings
+from stream_app.store.connection import connected
+from stream_app.store.patience import Patience
+from stream_app.store.reader import StateReader
 from stream_app.topic_reader import Message, reading
 from stream_app.wire.admission import Admission
 from stream_app.wire.supplier_terms import decode_suppliers
@@ -24,6 +31,8 @@ from stream_app.wire.times import instant_at, shown
 COLUMNS = SupplierTerms.__struct_fields__
 _MONEY = ("minimum_order_value", "budget")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+ANSWER_SECONDS = 5.0
+_key_state = msgspec.json.Decoder(KeyState)
 _ANYWHERE = Admission(1, None)  # partitions are the broker's business here
 
 
@@ -88,10 +97,55 @@ def short_supply(*, supplier: str, sku: str, units: int, until: str) -> None:
     """Say that SUPPLIER has only so many units of SKU: the buyer shares them over locations."""
     if instant_at(until) is None:
         raise ConfigError([f"--until {until}: must be RFC 3339 with an offset, for example 2026-01-31T00:00:00Z"])
-    now = shown(round(datetime.now().astimezone().timestamp() * 1000))
+    now = _instant(datetime.now().astimezone())
     event = {"type": "supply_limited", "supplier": supplier, "sku": sku, "units": units, "until": until}
     _write(load_settings(), "proposals", [(supplier.encode(), msgspec.json.encode({**event, "event_time": now}))])
     click.echo(f"{supplier} has {units:,} units of {sku} until {until}")
+
+
+@suppliers.command("offer-surplus")
+@click.option("--hours", type=click.FloatRange(0, 8_760, min_open=True), default=24.0, show_default=True)
+@click.option("--dry-run", is_flag=True, help="List what would be offered, write nothing.")
+def offer_surplus(*, hours: float, dry_run: bool) -> None:
+    """Offer what stock keys have above their order-up-to level to other locations, for so many HOURS.
+
+    Reads the state that workers keep and the catalog, and writes an offer for
+    each such key to the topic `proposals`; a later offer of a key replaces the
+    one before. To be run regularly, oftener than offers end.
+    """
+    settings = load_settings()
+    now = datetime.now().astimezone()
+    times = {"event_time": _instant(now), "until": _instant(now + timedelta(hours=hours))}
+    found = asyncio.run(_surpluses(settings))
+    terms = terms_in_force(settings) if found else {}
+    records: list[tuple[bytes, bytes | None]] = []
+    for key, units in sorted(found.items()):
+        location, _, sku = key.decode().partition("|")
+        supplier = terms[key].supplier if key in terms else ""
+        offer = {"type": "surplus_offered", "supplier": supplier, "location": location, "sku": sku, "units": units}
+        records.append((supplier.encode(), msgspec.json.encode({**offer, **times})))
+        if dry_run:
+            click.echo(f"{key.decode()}  {units:,}")
+    if not dry_run:
+        _write(settings, "proposals", records)
+    click.echo(f"{len(records):,} stock keys {'would offer' if dry_run else 'offer'} {sum(found.values()):,} units")
+
+
+async def _surpluses(settings: Settings) -> Mapping[bytes, int]:
+    """Return what counted stock keys have on hand above their order-up-to level, whatever is still to come."""
+    client = connected(settings.redis_address())
+    found: dict[bytes, int] = {}
+    try:
+        async for line in key_lines(StateReader(client, settings.state_prefix, Patience(ANSWER_SECONDS)), Selection()):
+            one = _key_state.decode(line)
+            level, stock = one.order_up_to_level, one.inventory
+            if level is not None and not stock.assumed:
+                units = min(stock.on_hand, one.inventory_position) - level
+                if units > 0:
+                    found[key_bytes(one.location, one.sku)] = units
+    finally:
+        await client.aclose()
+    return found
 
 
 def checked(file: Path) -> Sequence[Mapping[str, Any]]:
@@ -135,6 +189,10 @@ def in_force(settings: Settings) -> Mapping[str, SupplierTerms]:
                 if agreed is not None:
                     terms[supplier] = agreed
     return terms
+
+
+def _instant(at: datetime) -> str:
+    return shown(round(at.timestamp() * 1000))
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 from stream_app.contracts.outputs import TIME, UUID, described, restock
 from stream_app.contracts.recorder import Recorder, Schema, recorded
-from stream_app.wire.joint_orders import _Excepted, _OrderPlaced
+from stream_app.wire.joint_orders import _Excepted, _OrderPlaced, _Transferred
 from stream_app.wire.proposals import LONGEST_SUPPLIER_BYTES
 from stream_app.wire.supplier_terms import terms_of
 
-MESSAGES = ("supply_limited", "time_passed")
+MESSAGES = ("supply_limited", "surplus_offered", "time_passed")
 ORDER_REASONS = ("no_minimum", "minimum_met", "waited_long_enough")
 EXCEPTIONS = ("proposal_held", "proposal_reduced", "proposal_refused")
 EXCEPTION_REASONS = ("over_budget", "exceeds_budget", "below_minimum", "short_supply")
@@ -33,6 +33,10 @@ def proposals() -> Schema:
         recorder.time("until")
         recorder.time("event_time")
 
+    def offered(recorder: Recorder) -> None:
+        limited(recorder)
+        recorder.key_part("location")
+
     def passed(recorder: Recorder) -> None:
         recorder.event_type("", MESSAGES)
         recorder.time("event_time")
@@ -41,6 +45,7 @@ def proposals() -> Schema:
     kinds = [
         proposed,
         recorded("supply_limited", "supply_limited", limited),
+        recorded("surplus_offered", "surplus_offered", offered),
         recorded("time_passed", "time_passed", passed),
     ]
     return {"title": "proposals", "description": "What the buyer makes joint orders of.", "oneOf": kinds}
@@ -54,4 +59,6 @@ def joint_orders() -> Schema:
     excepted = described(_Excepted, "exception", "A proposal that did not go as proposed.")
     excepted["properties"] |= {"type": {"enum": [*EXCEPTIONS]}, "reason": {"enum": [*EXCEPTION_REASONS]}}
     excepted["properties"] |= {"restock_id": UUID, "event_time": TIME}
-    return {"title": "joint-orders", "description": "Joint orders and exceptions.", "oneOf": [placed, excepted]}
+    moved = described(_Transferred, "transfer_placed", "A proposal that another location is asked for instead.")
+    moved["properties"] |= {"type": {"const": "transfer_placed"}, "restock_id": UUID, "event_time": TIME}
+    return {"title": "joint-orders", "description": "Joint orders and exceptions.", "oneOf": [placed, excepted, moved]}

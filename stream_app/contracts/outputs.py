@@ -49,6 +49,7 @@ RESTOCK = (
     "the highest revision of an id holds."
 )
 WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
+SOURCE = "With RESTOCK_JOINT_ORDERS: the location that is asked for it, in place of the supplier."
 REQUIRES_APPROVAL = "True: nobody must act on it until a revision with false comes. Absent: nobody need release it."
 JOINT = "With RESTOCK_JOINT_ORDERS: the joint order that a buyer made of this and other requests."
 UUID = {"type": "string", "format": "uuid"}
@@ -62,6 +63,7 @@ def restock() -> Schema:
     properties["revision"]["minimum"] = 1
     properties["joint"] = described(Joint, "joint", JOINT)
     properties["joint"]["properties"] |= {"joint_order_id": UUID, "placed_at": TIME}
+    properties["source_location"] |= {"description": SOURCE}
     properties["withdrawn"] = {"enum": ["needless", "declined"], "description": WITHDRAWN}
     properties["requires_approval"] = {"type": "boolean", "description": REQUIRES_APPROVAL}
     properties["ruled_by"] = {"type": "string", "description": "Who released or declined it, if that was said."}

@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from replenishment.policy import LimitStep, OrderLimits, Rounding, limit_steps
+from stream_app.explain.joint import proposed_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Recomputed:
 
     def differences(self, request: Mapping[str, Any]) -> list[str]:
         """Return a sentence for each number that is not what the request says."""
-        told = {**request["evidence"], "quantity": request["quantity"]}
+        told = {**request["evidence"], "quantity": proposed_quantity(request)}
         names = ("inventory_position", "reorder_point", "order_up_to_level", "raw_units", "quantity")
         return [
             f"{name.replace('_', ' ')} is {told[name]:,} in the request and {getattr(self, name):,} from its evidence"

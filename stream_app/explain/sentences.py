@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from replenishment.engine.expected import YOUNG_BUCKETS
+from stream_app.explain.joint import joint_sentences, proposed_quantity
 
 ROUNDINGS = {"nearest": "to the nearest pack", "down_to_max": "down to packs within the level"}
 LIMIT_NAMES = (("minimum", "minimum_units"), ("pack", "pack_units"), ("maximum", "maximum_units"))
@@ -30,6 +31,7 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
         _quantity(request, evidence),
         _origin(request, evidence),
         *_approval(request, evidence),
+        *joint_sentences(request),
     ]
 
 
@@ -181,10 +183,11 @@ def _quantity(request: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
             f"{sells:,} expected to sell within lead time and shelf life of {evidence['shelf_life_days']:g} days"
         )
     missing = _missing(evidence)
-    if request["quantity"] == evidence["raw_units"]:
+    quantity = proposed_quantity(request)
+    if quantity == evidence["raw_units"]:
         return f"{missing}, and so many were requested."
     reasons = ", ".join(limits) or "cap on a single request"
-    return f"{missing}; requested after limits ({reasons}): {request['quantity']:,}."
+    return f"{missing}; requested after limits ({reasons}): {quantity:,}."
 
 
 def _missing(evidence: Mapping[str, Any]) -> str:

@@ -6,7 +6,14 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from replenishment.joint.advance import BuyerEffects
-from replenishment.joint.decisions import Because, JointOrderPlaced, ProposalExcepted, Reason, RequestPlaced
+from replenishment.joint.decisions import (
+    Because,
+    JointOrderPlaced,
+    ProposalExcepted,
+    Reason,
+    RequestPlaced,
+    RequestTransferred,
+)
 from replenishment.joint.proposals import MONEY
 from stream_app.ports import Outcome
 
@@ -27,6 +34,7 @@ class JointMeter:
         self._orders = Counter("restock_joint_orders", "Joint orders placed.", ["reason"], registry=registry)
         self._placed = Counter("restock_joint_order_lines", "Proposals that became requests.", registry=registry)
         self._value = Counter("restock_joint_order_value", "What joint orders cost, where known.", registry=registry)
+        self._transferred = Counter("restock_transfers", "Proposals that other locations give.", registry=registry)
         self._excepted = Counter(
             "restock_excepted_proposals",
             "Proposals held, reduced or refused, by reason.",
@@ -49,6 +57,7 @@ class JointMeter:
         self._rejected.inc(len(effects.rejections))
         self._waiting.labels(str(partition)).set(effects.waiting)
         self._placed.inc(sum(isinstance(one, RequestPlaced) for one in effects.decisions))
+        self._transferred.inc(sum(isinstance(one, RequestTransferred) for one in effects.decisions))
         for order in [one for one in effects.decisions if isinstance(one, JointOrderPlaced)]:
             self._order(partition, order)
         self._except(partition, [one for one in effects.decisions if isinstance(one, ProposalExcepted)])

@@ -12,6 +12,7 @@ from replenishment.joint.decisions import (
     JointOrderPlaced,
     ProposalExcepted,
     RequestPlaced,
+    RequestTransferred,
     RevisionPassedOn,
 )
 from replenishment.joint.proposals import MONEY, BuyerEntry, Proposal
@@ -66,6 +67,27 @@ class _Excepted(Struct, gc=False):
     quantity: int
 
 
+class _Transferred(Struct, gc=False):
+    type: str
+    supplier: str
+    event_time: str
+    restock_id: str
+    location: str
+    source_location: str
+    sku: str
+    quantity: int
+
+
+class _Adjustment(Struct, gc=False):
+    type: str
+    event_id: str
+    location: str
+    sku: str
+    event_time: str
+    delta: int
+    reason: str
+
+
 class BuyerWire:
     """JSON in and out for the buyer; one object serves all partitions of a process.
 
@@ -95,8 +117,16 @@ class BuyerWire:
 
     def _records(self, decision: Decision) -> Iterator[OutgoingRecord]:
         match decision:
-            case RequestPlaced() | RevisionPassedOn():
+            case RequestPlaced():
                 yield _request(decision)
+            case RevisionPassedOn():
+                yield _request(decision) if not decision.source else _transfer(decision, decision.source)
+                if decision.source and decision.units < decision.before:
+                    yield _taken(decision, decision.source, decision.before - decision.units)
+            case RequestTransferred():
+                yield _transfer(decision, decision.source)
+                yield self._transferred(decision)
+                yield _taken(decision, decision.source, -decision.proposal.units)
             case JointOrderPlaced():
                 yield self._order(decision)
             case ProposalExcepted():
@@ -121,8 +151,26 @@ class BuyerWire:
         headers = cloud_event(order.joint_order_id, self._source, "joint_order.placed", placed_at)
         return OutgoingRecord("joint-orders", order.supplier.encode(), _encode(value), headers)
 
+    def _transferred(self, one: RequestTransferred) -> OutgoingRecord:
+        location, sku = _parts(one.proposal.key)
+        placed_at = shown(one.placed_at)
+        value = _Transferred(
+            type="transfer_placed",
+            supplier=one.proposal.supplier,
+            event_time=placed_at,
+            restock_id=one.proposal.restock_id,
+            location=location,
+            source_location=_parts(one.source)[0],
+            sku=sku,
+            quantity=one.proposal.units,
+        )
+        headers = cloud_event(
+            _id_of(one.proposal, "transferred", one.placed_at), self._source, "transfer.placed", placed_at
+        )
+        return OutgoingRecord("joint-orders", one.proposal.supplier.encode(), _encode(value), headers)
+
     def _exception(self, one: ProposalExcepted) -> OutgoingRecord:
-        location, sku = _parts(one.proposal)
+        location, sku = _parts(one.proposal.key)
         decided_at = shown(one.decided_at)
         value = _Excepted(
             type=f"proposal_{one.outcome}",
@@ -135,7 +183,8 @@ class BuyerWire:
             proposed_quantity=one.proposal.units,
             quantity=one.units,
         )
-        headers = cloud_event(_id_of(one), self._source, f"proposal.{one.outcome}", decided_at)
+        event_id = _id_of(one.proposal, one.outcome, one.decided_at)
+        headers = cloud_event(event_id, self._source, f"proposal.{one.outcome}", decided_at)
         return OutgoingRecord("joint-orders", one.proposal.supplier.encode(), _encode(value), headers)
 
 
@@ -147,12 +196,36 @@ def _request(placed: RequestPlaced | RevisionPassedOn) -> OutgoingRecord:
     return OutgoingRecord("restock", proposal.key, value, proposal.headers)
 
 
+def _transfer(placed: RequestTransferred | RevisionPassedOn, source: bytes) -> OutgoingRecord:
+    """Return the event of the proposal, to be answered by the location that gives."""
+    proposal = placed.proposal
+    units = placed.units if isinstance(placed, RevisionPassedOn) else proposal.units
+    value = amended(proposal.record, {"quantity": units, "source_location": _parts(source)[0]})
+    return OutgoingRecord("restock", proposal.key, value, proposal.headers)
+
+
+def _taken(placed: RequestTransferred | RevisionPassedOn, source: bytes, delta: int) -> OutgoingRecord:
+    """Return what the worker of the giving key is told: its units are promised, or given back."""
+    location, sku = _parts(source)
+    restock_id = placed.proposal.restock_id
+    value = _Adjustment(
+        type="stock_adjusted",
+        event_id=_id_of(placed.proposal, f"taken {delta}", placed.placed_at),
+        location=location,
+        sku=sku,
+        event_time=shown(placed.placed_at),
+        delta=delta,
+        reason=f"transfer {restock_id}",
+    )
+    return OutgoingRecord("inventory", source, _encode(value), ((OWN_FORM, b"1"),))
+
+
 def _answer(one: ProposalExcepted) -> OutgoingRecord:
     """Return what the worker of the key is told, so that its position counts what was really asked for."""
-    location, sku = _parts(one.proposal)
+    location, sku = _parts(one.proposal.key)
     value = _Answer(
         type="restock_accepted" if one.units else "restock_rejected",
-        event_id=_id_of(one),
+        event_id=_id_of(one.proposal, one.outcome, one.decided_at),
         location=location,
         sku=sku,
         event_time=shown(one.decided_at),
@@ -163,12 +236,12 @@ def _answer(one: ProposalExcepted) -> OutgoingRecord:
     return OutgoingRecord("inventory", one.proposal.key, _encode(value), ((OWN_FORM, b"1"),))
 
 
-def _id_of(one: ProposalExcepted) -> str:
-    return str(uuid5(ANSWERS, f"{one.proposal.restock_id}|{one.outcome}|{one.decided_at}"))
+def _id_of(proposal: Proposal, outcome: str, at: int) -> str:
+    return str(uuid5(ANSWERS, f"{proposal.restock_id}|{outcome}|{at}"))
 
 
-def _parts(proposal: Proposal) -> tuple[str, str]:
-    parts = stock_key(proposal.key)
+def _parts(key: bytes) -> tuple[str, str]:
+    parts = stock_key(key)
     if parts is None:
-        raise ValueError(f"{proposal.key!r} is no stock key: the buyer never saw it on the wire")
+        raise ValueError(f"{key!r} is no stock key: the buyer never saw it on the wire")
     return parts

@@ -70,6 +70,7 @@ class _Restock(Struct, gc=False):
     ruled_by: str | UnsetType = UNSET
     unit_cost: float | UnsetType | None = UNSET
     joint: Joint | UnsetType = UNSET
+    source_location: str | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):

@@ -1,4 +1,4 @@
-"""Records of ``proposals`` to what the buyer reads: proposals of workers, word of short supply, time passing."""
+"""Records of ``proposals``: proposals of workers, word of short supply and of surplus, time passing."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -8,7 +8,15 @@ from msgspec import Meta, Struct
 
 from replenishment.engine.columns import Span
 from replenishment.events import Rejection
-from replenishment.joint.proposals import MONEY, Message, Proposal, ProposalBatch, SupplyLimited, TimePassed
+from replenishment.joint.proposals import (
+    MONEY,
+    Message,
+    Proposal,
+    ProposalBatch,
+    SupplyLimited,
+    SurplusOffered,
+    TimePassed,
+)
 from replenishment.joint.rows import LARGEST_PROPOSAL_BYTES
 from replenishment.keys import PART, key_bytes
 from stream_app.ports import Headers, Record, RecordBatch
@@ -150,6 +158,14 @@ def _limited(fields: Fields, record: Record, partition: int, admission: Admissio
     return SupplyLimited(supplier, fields.key_part("sku").encode(), units, until, occurred_at)
 
 
+def _offered(fields: Fields, record: Record, partition: int, admission: Admission) -> SurplusOffered:
+    supplier = fields.label("supplier", LONGEST_SUPPLIER_BYTES)
+    occurred_at = _event_time(fields, record, admission)
+    check_supplier(record, supplier, partition, admission, fields.faults)
+    key = key_bytes(fields.key_part("location"), fields.key_part("sku"))
+    return SurplusOffered(supplier, key, fields.integer("units", 0, 1_000_000_000), fields.time("until"), occurred_at)
+
+
 def _passed(fields: Fields, record: Record, partition: int, admission: Admission) -> TimePassed:  # noqa: ARG001  of any key
     return TimePassed(_event_time(fields, record, admission))
 
@@ -163,5 +179,6 @@ def _event_time(fields: Fields, record: Record, admission: Admission) -> int:
 _READERS: Mapping[str, Callable[[Fields, Record, int, Admission], Any]] = {
     "restock_proposed": _proposal,
     "supply_limited": _limited,
+    "surplus_offered": _offered,
     "time_passed": _passed,
 }

@@ -21,6 +21,7 @@ from tests.e2e.shop import (
     LIVE,
     PARTITIONS,
     SKUS,
+    START,
     Record,
     counted,
     history,
@@ -35,6 +36,8 @@ TERMS = [
     {"supplier": "acme", "minimum_order_value": 300, "budget": 900, "budget_days": 1, "longest_wait_hours": 30},
     {"supplier": "zenith", "minimum_order_units": 10_000, "longest_wait_hours": 6, "below_minimum": "refuse"},
 ]
+SPARE, SPARE_UNITS, OFFERED_UNITS = SKUS[3], 500, 60
+"""A SKU of acme of which another location has more than it needs."""
 JOINT = {"RESTOCK_JOINT_ORDERS": "1"}
 
 
@@ -42,6 +45,23 @@ def catalog() -> Iterator[Record]:
     for number, sku in enumerate(SKUS):
         terms = {"location": "main", "sku": sku, "supplier": SUPPLIERS[number % 3], "unit_cost": 1 + number % 4}
         yield keyed(f"main|{sku}".encode(), terms)
+
+
+def spare() -> Iterator[Record]:
+    about = {"location": "spare", "sku": SPARE}
+    count = {"type": "stock_counted", "event_id": "spare", "event_time": round(LIVE * 1000), "on_hand": SPARE_UNITS}
+    yield keyed(f"spare|{SPARE}".encode(), about | count)
+
+
+def sold_once() -> Record:
+    """Return a line that makes the spare location's SKU one that sold, long ago: it gets levels."""
+    line = {"order_id": "spare", "location": "spare", "sku": SPARE, "quantity": 1, "event_time": round(START * 1000)}
+    return keyed(f"spare|{SPARE}".encode(), line)
+
+
+def offered(at: float) -> Record:
+    event = {"type": "surplus_offered", "supplier": "acme", "location": "spare", "sku": SPARE, "units": OFFERED_UNITS}
+    return keyed(b"acme", event | {"event_time": round(at * 1000), "until": round((at + 9 * DAY) * 1000)})
 
 
 def agreed() -> Iterator[Record]:
@@ -137,12 +157,12 @@ def test_a_buyer_killed_at_work_loses_and_doubles_nothing(tmp_path: Path, kafka_
         product.run("topics", "create", "--partitions", str(PARTITIONS))
         product.produce("suppliers", agreed())
         product.produce("catalog", catalog())
-        product.produce("proposals", [limited(SKUS[0], LIVE)])
-        sent = product.produce("orders", [*history(5_000), *time_passed(LIVE)])
+        product.produce("proposals", [limited(SKUS[0], LIVE), offered(LIVE)])
+        sent = product.produce("orders", [sold_once(), *history(5_000), *time_passed(LIVE)])
         product.start_worker()
         buyer = product.start_worker(command="buyer")
         eventually(lambda: product.applied("orders") >= sent, f"back-fill applied: {product.logs()}")
-        product.produce("inventory", counted(LIVE, 30))
+        product.produce("inventory", [*counted(LIVE, 30), *spare()])
         sent = play_day(product, 0, sent)
         eventually(lambda: any(messages(product, "restock").values()), f"first joint orders: {product.logs()}")
         buyer.kill()
@@ -156,6 +176,8 @@ def test_a_buyer_killed_at_work_loses_and_doubles_nothing(tmp_path: Path, kafka_
             lambda: product.is_outbox_empty() and product.is_caught_up(), f"answers are applied: {product.logs()}"
         )
         judge(product)
+        would_offer = product.run("suppliers", "offer-surplus", "--dry-run")
+        assert f"spare|{SPARE}" in would_offer and "1 stock keys would offer" in would_offer
 
 
 def judge(product: Cluster) -> None:
@@ -166,10 +188,14 @@ def judge(product: Cluster) -> None:
     answers = wanted(said, "inventory")
     assert answers.items() <= unique(product, "inventory").items()
     told = [json.loads(one) for one in events.values()]
-    assert {one["reason"] for one in told} >= {"minimum_met", "no_minimum", "over_budget", "below_minimum"}
+    assert {one.get("reason") for one in told} >= {"minimum_met", "no_minimum", "over_budget", "below_minimum"}
     assert all(one["value"] <= 900 for one in told if one["type"] == "order_placed" and one["supplier"] == "acme")
     refused = {one["restock_id"] for one in told if one["type"] == "proposal_refused"}
     assert refused and not refused & requests.keys()
+    moved = sum(one["quantity"] for one in told if one["type"] == "transfer_placed")
+    assert 0 < moved <= OFFERED_UNITS
+    keys, _ = product.state()
+    assert keys[f"spare|{SPARE}"]["inventory"]["on_hand"] == SPARE_UNITS - moved
     check_positions(product, {name: json.loads(one) for name, one in requests.items()}, refused)
 
 

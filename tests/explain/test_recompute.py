@@ -48,6 +48,15 @@ def test_each_limit_is_shown_with_what_it_left() -> None:
     ]
 
 
+def test_what_a_buyer_made_of_a_request_is_said_and_is_no_difference() -> None:
+    made, joint = recomputed(EVIDENCE), {"joint_order_id": "j-1", "placed_at": "2026-01-05T00:00:00.000Z"}
+    short = REQUEST | {"quantity": 3, "evidence": EVIDENCE, "joint": joint | {"proposed_quantity": made.quantity}}
+    assert made.differences(short) == []
+    assert "joint order j-1, with less than the" in request_sentences(short)[-1]
+    given = REQUEST | {"quantity": made.quantity, "evidence": EVIDENCE, "source_location": "east"}
+    assert made.differences(given) == [] and "east gives it" in request_sentences(given)[-1]
+
+
 @pytest.mark.parametrize(
     ("policy", "kind", "said"),
     [

@@ -11,7 +11,13 @@ from replenishment.engine.effects import RowWrites
 from replenishment.joint.advance import BuyerEffects, loaded
 from replenishment.joint.allocation import allocated
 from replenishment.joint.book import Book
-from replenishment.joint.decisions import Decision, JointOrderPlaced, ProposalExcepted, RequestPlaced
+from replenishment.joint.decisions import (
+    Decision,
+    JointOrderPlaced,
+    ProposalExcepted,
+    RequestPlaced,
+    RequestTransferred,
+)
 from replenishment.joint.proposals import (
     DAY_MS,
     HOUR_MS,
@@ -20,6 +26,7 @@ from replenishment.joint.proposals import (
     Proposal,
     SupplierTerms,
     SupplyLimited,
+    SurplusOffered,
     TimePassed,
 )
 from tests.joint.builders import START, Buyer, proposal, terms
@@ -48,13 +55,16 @@ def agreements(draw: some.DrawFn) -> list[SupplierTerms]:
 @some.composite
 def histories(draw: some.DrawFn) -> list[Message]:
     at, number, messages = START, 0, list[Message]()
-    for kind in draw(some.lists(some.sampled_from("pppppprlt"), max_size=40)):
+    for kind in draw(some.lists(some.sampled_from("pppppprlot"), max_size=40)):
         at += draw(some.sampled_from([0, 0, 60_000, HOUR_MS, 8 * HOUR_MS]))
         supplier, sku = draw(some.sampled_from(SUPPLIERS)), draw(some.sampled_from(["A", "B"]))
         if kind == "t":
             messages.append(TimePassed(at))
         elif kind == "l":
             messages.append(SupplyLimited(supplier, sku.encode(), draw(some.integers(0, 50)), at + DAY_MS, at))
+        elif kind == "o":
+            key = f"{draw(some.sampled_from(['east', 'west', 'north']))}|{sku}".encode()
+            messages.append(SurplusOffered(supplier, key, draw(some.integers(0, 50)), at + DAY_MS, at))
         elif kind == "r" and number:
             earlier = [one for one in messages if isinstance(one, Proposal)]
             messages.append(draw(some.sampled_from(earlier)))
@@ -123,7 +133,8 @@ def test_every_proposal_waits_is_placed_or_refused_and_only_one_of_these(
 ) -> None:
     buyer = played(agreed, history)
     said = decisions(buyer.turns)
-    placed = Counter(one.proposal.restock_id for one in said if isinstance(one, RequestPlaced))
+    requested = [one for one in said if isinstance(one, RequestPlaced | RequestTransferred)]
+    placed = Counter(one.proposal.restock_id for one in requested)
     refused = Counter(
         one.proposal.restock_id for one in said if isinstance(one, ProposalExcepted) and one.outcome == "refused"
     )
@@ -180,6 +191,20 @@ def test_no_more_of_a_short_supply_is_placed_than_there_is(history: list[Message
                 if one.placed_at < until:
                     assert one.units <= units
                     left[place] = (units - one.units, until)
+
+
+@given(histories())
+def test_no_location_gives_more_than_it_offered(history: list[Message]) -> None:
+    left: dict[tuple[str, bytes], int] = {}
+    buyer = Buyer(terms(value=100, supplier="acme"))
+    for message in history:
+        if isinstance(message, SurplusOffered):
+            left[message.supplier, message.key] = message.units
+        for one in buyer.take(message):
+            if isinstance(one, RequestTransferred):
+                assert one.source != one.proposal.key
+                left[one.proposal.supplier, one.source] -= one.proposal.units
+    assert all(units >= 0 for units in left.values())
 
 
 needs_and_packs = some.lists(some.tuples(some.integers(0, 40), some.sampled_from([1, 2, 6, 12])), max_size=6).map(
