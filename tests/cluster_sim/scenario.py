@@ -15,7 +15,7 @@ from replenishment.engine.plan import Plan
 WIDTH = BucketWidth(60)
 MINUTE = 60_000
 LATENESS_SECONDS = 20
-WINDOW = 4
+WINDOW = 3
 BEGIN = WIDTH.start_of(21_000_000)
 PLAN = Plan(
     width=WIDTH, allowed_lateness_seconds=LATENESS_SECONDS, window_buckets=WINDOW, closing_chunk_keys=2, turn_keys=5
@@ -69,7 +69,7 @@ def drawn(seed: int) -> Scenario:
 
 def _records(rng: random.Random, partitions: int, *, has_inventory: bool) -> list[Coming]:
     skus = [f"S{number}" for number in range(rng.randrange(2, 5) * partitions)]
-    minutes = rng.randrange(5, 8)
+    minutes = rng.randrange(4, 7)
     made: list[Coming] = []
     lines = rng.randrange(30, 90)
     pause = rng.uniform(0, 20) if rng.random() < 0.5 else 0.0
@@ -81,7 +81,7 @@ def _records(rng: random.Random, partitions: int, *, has_inventory: bool) -> lis
             made.append(
                 _counted(rng, partitions, rng.choice(skus), number, at, BEGIN + round(share * minutes * MINUTE))
             )
-    end = BEGIN + (minutes + 2) * MINUTE
+    end = BEGIN + (minutes + 1) * MINUTE
     passed = json.dumps({"type": "time_passed", "event_time": end}).encode()
     made += [Coming(PLAY_SECONDS, "orders", one, None, passed) for one in range(partitions)]
     return made
