@@ -8,20 +8,21 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos cluster-sim contracts dashboards forecast-table size-table lock clean venv
+.PHONY: help demo test check format bench chaos cluster-sim contracts dashboards forecast-table size-table docs lock clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
 	@echo "make test     check, then all tests against real servers: about 14 minutes"
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
-	@echo "make bench    order lines per second beside a bare consumer: about 2 minutes"
+	@echo "make bench    speed beside yardsticks and peers: about 20 minutes; ARGS=lines measures one figure"
 	@echo "make contracts  write contracts/ anew from the code: schemas of the topics, AsyncAPI"
 	@echo "make dashboards write dashboards and alert rules below deploy/ anew from deploy/observability"
 	@echo "make forecast-table  every model on a year of real orders: about 30 minutes"
 	@echo "make size-table  accuracy and seconds of recurrent nets from 1x16 to 2x128: about 15 minutes"
 	@echo "make chaos    faults at random on real servers, then an audit; MINUTES=10 SEED=1"
 	@echo "make cluster-sim  clusters on virtual time, faults from a seed: SEEDS=1000, or SEED=17 to live one again"
+	@echo "make docs     the docs as a site, below var/docs"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove what runs left behind; .venv and .cache stay"
 	@echo "Options go on by ARGS, for example: make demo ARGS=\"--exit --speed 2\""
@@ -52,8 +53,9 @@ format: venv
 	@$(BIN)/ruff check --fix .
 
 bench: venv
-	@echo "bench: back-fill through a worker, then a bare consumer of the same topic; about 2 minutes"
-	@$(BIN)/restock bench $(ARGS)
+	@sh tools/peers.sh
+	@echo "bench: every figure beside its yardstick, one after the other; bench/RESULTS.md shows them at the end"
+	@$(BIN)/restock bench --results bench/RESULTS.md $(ARGS)
 
 contracts: venv
 	@$(BIN)/python -m stream_app.contracts.write contracts
@@ -86,10 +88,15 @@ chaos: venv
 cluster-sim: venv
 	@$(BIN)/python -m tests.cluster_sim $(if $(SEED),seed $(SEED),seeds $(or $(SEEDS),200))
 
+docs: venv
+	@$(BIN)/python -m sphinx -b html -W --keep-going -q -d var/docs/read docs var/docs/site
+	@echo "docs: open var/docs/site/index.html"
+
 lock: venv
 	$(COMPILE) --output-file locks/worker.txt
 	$(COMPILE) --extra train --output-file locks/train.txt
 	$(COMPILE) --extra dev --output-file locks/dev.txt
+	$(subst pyproject.toml,bench/peers/requirements.in,$(COMPILE)) --output-file locks/peers.txt
 	$(BIN)/python -m stream_app.embedded.lock_kafka
 	@if grep -n '://' locks/*.txt stream_app/embedded/kafka.lock.json; then \
 		echo "an address in a lock file: remove it from the settings of pip or uv and run again"; exit 1; fi

@@ -2,6 +2,7 @@
 
 A request may come more than once, always with the same `restock_id` and `revision`. Here a picking list in SQLite is
 the memory: the row is the deduplication. Offsets are committed after the row, so a crash repeats, never loses.
+Of the revisions of a request the highest holds; quantity 0 takes it back: see `open_picks`.
 """
 
 import json
@@ -20,6 +21,12 @@ def take(database: sqlite3.Connection, request: dict[str, object]) -> bool:
     row = [request[name] for name in ("restock_id", "revision", "location", "sku", "quantity")]
     with database:  # one transaction: add what else the request must do here
         return database.execute("INSERT OR IGNORE INTO picks VALUES (?, ?, ?, ?, ?)", row).rowcount == 1
+
+
+def open_picks(database: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return what is to be picked, `(restock_id, quantity)`: what was taken back is not."""
+    latest = "SELECT restock_id, quantity, MAX(revision) FROM picks GROUP BY restock_id"
+    return [(restock_id, quantity) for restock_id, quantity, _ in database.execute(latest) if quantity]
 
 
 def main(bootstrap: str, topic: str, file: str) -> None:

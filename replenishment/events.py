@@ -168,7 +168,12 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
-    """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock."""
+    """We ask a supplier for units; ``decided_at`` is the partition's clock, never a wall clock.
+
+    A later ``revision`` replaces the ones before it. 0 units take the request
+    back, and ``withdrawn`` says why; the position parts in its evidence are
+    then those without it.
+    """
 
     restock_id: str
     revision: int
@@ -180,6 +185,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     expires_at: int
     model_version: str
     evidence: Evidence
+    withdrawn: Literal["needless"] | None = None
 
 
 class OrderWithheld(msgspec.Struct, frozen=True, gc=False):

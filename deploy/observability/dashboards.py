@@ -263,7 +263,7 @@ FORECAST = Dashboard(
 REPLENISHMENT = Dashboard(
     "replenishment",
     "Restock: Replenishment",
-    "What is requested, withheld, open, unanswered and lost.",
+    "What is requested, withheld, withdrawn, open, unanswered and lost.",
     {
         "Requests": [
             REQUESTS,
@@ -278,6 +278,12 @@ REPLENISHMENT = Dashboard(
                 "Due, but minimum, pack and maximum leave nothing to order: correct the terms. The log names each.",
                 "short",
                 [Query(f"sum({increase('restock_withheld_requests_total')})")],
+            ),
+            Panel(
+                "Withdrawn",
+                "Unanswered, and made needless by cancellations.",
+                "short",
+                [Query(f"sum({increase('restock_withdrawn_requests_total')})")],
             ),
             Panel(
                 "Open requests",

@@ -5,6 +5,7 @@ Loaded only when one of them is named. The result is one JSON object with
 """
 
 import json
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from model_store.cli.along import fit_along, machines_of
 from model_store.cli.main import models_option, reported_errors
 from model_store.cli.source import SOURCE_FIELDS, DurationType, Source, reported, source_options
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
@@ -19,6 +21,7 @@ from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
     from model_store.training.history import DemandHistory
+    from model_store.training.machines import Machines
     from model_store.training.pipeline import Summary
     from model_store.training.plan import RunPlan
     from model_store.training.progress import Reporter
@@ -165,13 +168,17 @@ def train(
         end_with_stdin()
     with reported(as_records=once) as reporter:
         _require_known(kind)
-        plan = partial(_plan, begun=begun, kept=kept, kind=kind, **options)
+        machines = None if once else machines_of(os.environ, reporter)
+        plan = partial(_plan, begun=begun, kept=kept, kind=kind, machines=machines, **options)
         run = partial(_train, models=models, reporter=reporter)
         if once:
             read = partial(_read, source, reporter, kept / "archive")
             summary = run_round(kept, plan, full_every, read, run)
-        else:
+        elif machines is None or machines.is_first:
             summary = run(_read(source, reporter), plan())
+        else:
+            fit_along(machines, _read(source, reporter), plan(), models, reporter)
+            return
     if summary is None:
         click.echo("no bucket is new: nothing was trained", err=True)
     else:
@@ -202,6 +209,7 @@ def _plan(
     memory_gb: float,
     decision_levels: tuple[float, ...],
     seed: int,
+    machines: "Machines | None",
 ) -> "RunPlan":
     from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
@@ -218,7 +226,8 @@ def _plan(
         refreshes=refresh,
         decision_levels=decision_levels,
         most_bytes=round(memory_gb * 2**30),
-        checkpoints=Checkpoints(kept / FITS),
+        checkpoints=Checkpoints(kept / FITS) if machines is None or machines.is_first else None,
+        machines=machines,
     )
 
 

@@ -5,7 +5,8 @@ follows the larger of both shares, so that a slow machine gets a shorter run
 and never one that is cut off at a high rate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import cos, pi
 
@@ -16,6 +17,7 @@ from model_store.training.backend import keras, tf
 from model_store.training.checkpoint import Checkpoint
 from model_store.training.dataset import Batch, Sequences
 from model_store.training.errors import TrainingFailed
+from model_store.training.machines import Machines
 from model_store.training.nets import Net
 from model_store.training.network import DEFAULT_NET, Built, NetArrays, StepWeights, arrays_of, build, set_arrays
 from model_store.training.precision import multiplying_in
@@ -96,6 +98,7 @@ def fit(
     start: NetArrays | None = None,
     checkpoint: Checkpoint | None = None,
     precision: str = "float32",
+    machines: Machines | None = None,
 ) -> Fitted:
     """Fit a net to sequences.
 
@@ -110,9 +113,10 @@ def fit(
         start: Weights to go on from; None: drawn with the seed.
         checkpoint: Where the run is kept from time to time; what is there is gone on with.
         precision: In which it multiplies; see `precision`. What is returned is float32 all the same.
+        machines: Who takes part; None: this machine alone.
 
     Raises:
-        TrainingFailed: If the loss is no number.
+        TrainingFailed: If the loss is no number, or another machine went away.
     """
     keras.utils.set_random_seed(seed)
     with multiplying_in(precision):
@@ -120,8 +124,11 @@ def fit(
     if start is not None:
         set_arrays(built.whole, start)
     optimizer = _optimizer(built)
-    step, variables = _stepper(built, optimizer, sequences), [*built.whole.variables, *optimizer.variables]
+    step = _stepper(built, optimizer, sequences, machines)
+    variables = [*built.whole.variables, *optimizer.variables]
     done, shown_loss = checkpoint.restored(variables) if checkpoint else (0, float("nan"))
+    if machines is not None:
+        done, shown_loss = _from_first(machines, variables, done, shown_loss)
     begun, progress = clock(), schedule.progress(done, 0.0)
     batches = sequences.batches(seed, done)
     while progress < 1:
@@ -131,6 +138,8 @@ def fit(
         done += 1
         shown_loss = loss if done == 1 else SMOOTHING * shown_loss + (1 - SMOOTHING) * loss
         progress = schedule.progress(done, clock() - begun)
+        if machines is not None:
+            progress = machines.agreed(progress)
         stage(progress, 1.0, f"loss {shown_loss:.4f}  step {done}")
         if checkpoint is not None:
             checkpoint.keep(variables, done, shown_loss, is_last=progress >= 1)
@@ -170,25 +179,45 @@ def _optimizer(built: Built) -> keras.Optimizer:
     return optimizer
 
 
-def _stepper(built: Built, optimizer: keras.Optimizer, sequences: Sequences) -> Callable[[Batch, float], float]:
-    """Return what takes one step at a learning rate and returns the loss."""
+def _from_first(
+    machines: Machines, variables: Sequence[tf.Variable], done: int, shown_loss: float
+) -> tuple[int, float]:
+    """Give variables the values of the first machine, which may go on from a checkpoint; return its steps and loss."""
+    for variable in variables:
+        value = np.asarray(variable)
+        variable.assign(machines.told(value.astype(np.float64)).astype(value.dtype))
+    begun, loss = machines.told(np.array([done, shown_loss if done else 0.0])).tolist()
+    return int(begun), loss if begun else float("nan")
+
+
+def _stepper(
+    built: Built, optimizer: keras.Optimizer, sequences: Sequences, machines: Machines | None
+) -> Callable[[Batch, float], float]:
+    """Return what takes one step at a learning rate and returns the loss, that of the whole batch."""
     variables = built.whole.trainable_variables
 
-    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def step(
-        places: tf.Tensor, own: tf.Tensor, calendar: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
-    ) -> tf.Tensor:
+    def gradients(part: tf.Tensor, places: tf.Tensor, *arrays: tf.Tensor) -> list[tf.Tensor]:
+        own, calendar, targets, weights = arrays
         with tf.GradientTape() as tape:
-            remembered, shown = (tf.gather(part, places, axis=1) for part in (built.reader(own, training=True), own))
+            remembered, shown = (tf.gather(one, places, axis=1) for one in (built.reader(own, training=True), own))
             quantiles = built.teller([remembered, shown, calendar], training=True)
-            loss = pinball_loss(quantiles, targets, weights, sequences)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss
+            loss = part * pinball_loss(quantiles, targets, weights, sequences)
+        return [loss, *tape.gradient(loss, variables)]
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def step(*arguments: tf.Tensor) -> tf.Tensor:
+        made = gradients(*arguments) if machines is None else machines.summed(gradients, arguments)
+        optimizer.apply(made[1:], variables)
+        return made[0]
 
     def taken(batch: Batch, learning_rate: float) -> float:
         optimizer.learning_rate.assign(learning_rate)
-        arrays = (batch.own, batch.calendar, batch.targets, batch.weights)
-        return float(step(tf.constant(batch.places), *(tf.constant(array, dtype=tf.float32) for array in arrays)))
+        share, part = (batch, 1.0) if machines is None else machines.share(batch)
+        arrays = (share.own, share.calendar, share.targets, share.weights)
+        shown = (tf.constant(array, dtype=tf.float32) for array in (part, *arrays))
+        arguments = (next(shown), tf.constant(batch.places), *shown)
+        with nullcontext() if machines is None else machines.together():
+            return float(step(*arguments))
 
     return taken
 

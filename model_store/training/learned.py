@@ -11,7 +11,7 @@ from model_store.artifact import Draft
 from model_store.kinds.table import STEP_GRAPH
 from model_store.signal_spec import HOLIDAY
 from model_store.spec import FeatureSpec, ModelSpec
-from model_store.training.checkpoint import Checkpoint, digest_of
+from model_store.training.checkpoint import digest_of
 from model_store.training.dataset import WINDOW_BUCKETS, Sequences, sequences
 from model_store.training.export import net_graph, parity
 from model_store.training.fit import Fitted, Schedule, fit
@@ -82,7 +82,9 @@ def fitted(
         schedule = Schedule(steps, max(left, SHORTEST_FIT_SECONDS), WARM_PEAK if start else 1.0)
         stage = reporter.stage(f"fitting {net.core}" if len(nets) > 1 else "fitting")
         begins = start.members[place].arrays if start else None
-        kept = _checkpoint(plan, made, (features, net, steps), begins, clock)
+        run = _run_digest(plan, made, (features, net, steps), begins)
+        if plan.machines is not None:
+            plan.machines.require_same(run)
         fits.append(
             fit(
                 made,
@@ -94,7 +96,8 @@ def fitted(
                 net=net,
                 precision=plan.precision,
                 start=begins,
-                checkpoint=kept,
+                checkpoint=plan.checkpoints.of(run, clock) if plan.checkpoints else None,
+                machines=plan.machines,
             )
         )
     graph, difference = _exported(fits, made, features, plan.seed)
@@ -166,13 +169,10 @@ def _steps(plan: RunPlan, made: Sequences, ways: int, *, is_warm: bool) -> int:
     return max(plan.epochs * made.batches_per_epoch * 2 // ways, plan.least_steps)
 
 
-def _checkpoint(
-    plan: RunPlan, made: Sequences, parts: tuple[object, ...], start: NetArrays | None, clock: Clock
-) -> Checkpoint | None:
-    if plan.checkpoints is None:
-        return None
+def _run_digest(plan: RunPlan, made: Sequences, parts: tuple[object, ...], start: NetArrays | None) -> str:
+    """Return what a fit is, in hex: the same command on the same demand has the same."""
     weights = [start[name] for name in sorted(start)] if start else []
-    run = digest_of(
+    return digest_of(
         made.history,
         made.signals,
         *parts,
@@ -182,7 +182,6 @@ def _checkpoint(
         sorted(created_by().items()),
         *weights,
     )
-    return plan.checkpoints.of(run, clock)
 
 
 def _exported(fits: Sequence[Fitted], made: Sequences, features: FeatureSpec, seed: int) -> tuple[bytes, float]:

@@ -13,6 +13,7 @@ from model_store.artifact import Draft
 from model_store.errors import ModelStoreError
 from model_store.kinds.moving_average import fallback
 from model_store.kinds.table import STEP_GRAPH
+from model_store.training.cluster import TF_CONFIG
 from model_store.training.cold_start import with_priors
 from model_store.training.errors import TrainingFailed
 from model_store.training.evaluate import Scores, held_out, rows_of
@@ -92,7 +93,7 @@ def train(
         ModelStoreError: If the version cannot be published.
     """
     begun, champion = clock(), _champion(versions)
-    trainer, trial = _trainer(history, plan), _trial(history, plan)
+    trainer, trial = able_trainer(history, plan), trial_of(history, plan)
     held = Held(history.width, trial.held_out_from_at)
     incumbents = [*incumbent_of(held, versions, reporter), fallback(history.width)]
     tried, slowest_seconds = _tried(trial, incumbents, reporter, clock)
@@ -105,8 +106,8 @@ def train(
     decided = _decided(trial, challenger, tried, versions, champion)
     judged = replace(trained.draft, metrics=_metrics(challenger.scores, tried[-1].scores), parent=champion)
     published = versions.publish(judged)
-    if plan.refits and decided.accepted:
-        plan = replace(plan, start=_start(judged, published))
+    if _learns_the_rest(plan, decided, reporter, clock):
+        plan = replace(plan, start=start_from(judged, published))
         refitted = _refitted(trainer, history, plan, reporter, clock)
         if refitted is not None:
             held_out_from_at = trial.held_out_from_at
@@ -145,28 +146,41 @@ def _decided(
     return decided
 
 
-def _trainer(history: DemandHistory, plan: RunPlan) -> Trainer:
+def able_trainer(history: DemandHistory, plan: RunPlan) -> Trainer:
     """Return what fits the plan's model, once the history is enough for it.
 
     Raises:
         UnusableHistory: If it is not.
+        TrainingFailed: If several machines are to fit what one does.
         ValueError: If there is no such model.
     """
     trainer = trainer_of(plan.kind)
     if trainer is None:
         raise ValueError(f"{plan.kind!r} is none of {known_models()}")
+    if plan.machines is not None and not isinstance(trainer, Learned):
+        raise TrainingFailed(f"{plan.kind} is fitted on one machine: give the command there, without {TF_CONFIG}")
     origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
     require_enough(history, origins) if isinstance(trainer, Learned) else require_long(history, origins)
     return trainer
 
 
-def _trial(history: DemandHistory, plan: RunPlan) -> Trial:
+def trial_of(history: DemandHistory, plan: RunPlan) -> Trial:
+    """Return where a run is judged: on the last buckets, which it does not learn at first."""
     origins = held_out(history.buckets, plan.wanted_grid.horizons_buckets)
     return Trial.of(history, origins, plan.seed, plan.decision_levels)
 
 
-def _start(draft: Draft, version: str) -> Start | None:
-    """What the refit of a draft goes on from; None for a kind that is fitted anew."""
+def _learns_the_rest(plan: RunPlan, decided: Verdict, reporter: Reporter, clock: Clock) -> bool:
+    """Return whether the held-out buckets are learnt too; the first of several machines says so to all."""
+    is_wanted = plan.refits and decided.accepted
+    if is_wanted and plan.ends_by - CLOSING_SECONDS - clock() < LEAST_REFIT_SECONDS:
+        reporter.say("no time is left to learn the held-out buckets: the version serves as it was judged")
+        is_wanted = False
+    return is_wanted if plan.machines is None else bool(plan.machines.agreed(float(is_wanted)))
+
+
+def start_from(draft: Draft, version: str) -> Start | None:
+    """Return what the refit of a draft goes on from; None for a kind that is fitted anew."""
     graph = draft.files.get(STEP_GRAPH)
     return None if graph is None else Start(version, draft.spec, graph)
 
@@ -174,13 +188,9 @@ def _start(draft: Draft, version: str) -> Start | None:
 def _refitted(
     trainer: Trainer, history: DemandHistory, plan: RunPlan, reporter: Reporter, clock: Clock
 ) -> Draft | None:
-    """Return the accepted version after it learnt all of a history; None if there is no time, or it fails."""
-    refit_by = plan.ends_by - CLOSING_SECONDS
-    if refit_by - clock() < LEAST_REFIT_SECONDS:
-        reporter.say("no time is left to learn the held-out buckets: the version serves as it was judged")
-        return None
+    """Return the accepted version after it learnt all of a history; None if that fails."""
     try:
-        made = with_priors(trainer(history, plan, reporter, clock, refit_by), history)
+        made = with_priors(trainer(history, plan, reporter, clock, plan.ends_by - CLOSING_SECONDS), history)
     except TrainingFailed as error:
         reporter.say(f"the held-out buckets are not learnt, the version serves as it was judged: {error}")
         return None

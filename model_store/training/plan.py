@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from model_store.artifact import Draft
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, ModelSpec, default_grid
@@ -10,6 +11,9 @@ from model_store.training.checkpoint import Checkpoints
 from model_store.training.dataset import MOST_INPUT_BYTES
 from model_store.training.gate import DECISION_LEVELS
 from replenishment.quantiles import QuantileGrid
+
+if TYPE_CHECKING:
+    from model_store.training.machines import Machines
 
 DEFAULT_EPOCHS = 4
 LEAST_STEPS = 240
@@ -58,6 +62,7 @@ class RunPlan:
         start: Version that a net goes on from on recent buckets; None: from weights drawn with the seed.
         most_bytes: What inputs of a net may take; of more keys a sample is drawn.
         checkpoints: Where fits are kept from time to time; None: nowhere.
+        machines: Who fits together; None: this machine alone.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -75,6 +80,7 @@ class RunPlan:
     start: Start | None = None
     most_bytes: int = MOST_INPUT_BYTES
     checkpoints: Checkpoints | None = None
+    machines: "Machines | None" = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:

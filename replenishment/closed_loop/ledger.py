@@ -108,6 +108,11 @@ class Ledger:
         self.sums["orders"][row] += 1
         self._now["ordered"][row] += units
 
+    def take_back(self, row: int, units: int) -> None:
+        """Note that a request of a key was withdrawn: nothing was ordered."""
+        self.sums["orders"][row] -= 1
+        self._now["ordered"][row] -= units
+
     def end_demand(self, state: PartitionState) -> None:
         """Note the stock at the end of a bucket, before its review."""
         count = state.keys.count

@@ -1,5 +1,7 @@
 """One run: history into windows, then bucket by bucket receipts, demand, review; what is requested arrives.
 
+Suppliers accept at the end of the bucket; until then a cancellation may take a request back.
+
 Entries reach the engine in the order of replay: event time, then inventory
 before orders. A control record closes each bucket exactly at its end.
 """
@@ -22,7 +24,7 @@ from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
 from replenishment.engine.state import PartitionState, opened
 from replenishment.engine.turn import Turn
-from replenishment.events import InventoryEvent, RestockRequested, StockReceived
+from replenishment.events import InventoryEvent, RestockAccepted, RestockRequested, StockReceived
 from replenishment.forecaster import Serving
 
 _JUST_BEFORE_MS = 1
@@ -30,7 +32,7 @@ _JUST_BEFORE_MS = 1
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A request, and from when on what it asks for can be sold, epoch milliseconds."""
+    """A request or its withdrawal, and from when on what it asks for can be sold, epoch milliseconds."""
 
     request: RestockRequested
     usable_from: int
@@ -79,7 +81,13 @@ class ClosedLoop:
         heapq.heapify(self._due)
         self._next_line = 0
         self._is_accounting = False
+        self._withdrawn: set[str] = set()
         self.decisions: list[Decision] = []
+
+    @property
+    def orders(self) -> list[Decision]:
+        """The requests that were not taken back."""
+        return [one for one in self.decisions if one.request.restock_id not in self._withdrawn]
 
     def history(self) -> PartitionState:
         """Play what is before the period, but for the last closing, and return the state; once, before ``run``."""
@@ -159,7 +167,9 @@ class ClosedLoop:
     def _take_events_at(self, at: int) -> None:
         events = []
         while self._due and self._due[0][0] <= at:
-            events.append(heapq.heappop(self._due)[2])
+            event = heapq.heappop(self._due)[2]
+            if getattr(event, "restock_id", None) not in self._withdrawn:
+                events.append(event)
         if not events:
             return
         received = {one.key for one in events if isinstance(one, StockReceived)}
@@ -179,11 +189,22 @@ class ClosedLoop:
         """Plan the arrival of what was requested: as suppliers take, at the start of a bucket."""
         for request in effects.restocks:
             usable_from = self._period.usable_from(self._world.suppliers.arrives_at(request))
-            event_id = f"{request.restock_id}/received"
-            receipt = StockReceived(request.key, event_id, usable_from, request.units, request.restock_id, final=True)
-            heapq.heappush(self._due, (usable_from, next(self._sequence), receipt))
             self.decisions.append(Decision(request, usable_from))
-            self._ledger.order(self.state.keys.rows[request.key], request.units)
+            row = self.state.keys.rows[request.key]
+            if request.withdrawn is None:
+                self._ledger.order(row, request.units)
+                self._plan(request, usable_from)
+            else:
+                self._withdrawn.add(request.restock_id)
+                self._ledger.take_back(row, self.state.requests[request.restock_id].parts.withdrawn)
+
+    def _plan(self, request: RestockRequested, usable_from: int) -> None:
+        restock_id, key, units = request.restock_id, request.key, request.units
+        accepted_at = min(self._period.usable_from(request.decided_at + 1), usable_from)
+        accepted = RestockAccepted(key, f"{restock_id}/accepted", accepted_at, restock_id, units)
+        receipt = StockReceived(key, f"{restock_id}/received", usable_from, units, restock_id, final=True)
+        for event in (accepted, receipt):
+            heapq.heappush(self._due, (event.occurred_at, next(self._sequence), event))
 
     def _position(self, topic: str) -> int:
         return self.state.progress.positions.get(topic, 0)

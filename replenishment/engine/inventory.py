@@ -5,7 +5,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from replenishment.engine.availability import see_stock
-from replenishment.engine.rows import NEVER, REMEMBERED_EVENTS
+from replenishment.engine.requests import move, open_request
+from replenishment.engine.rows import REMEMBERED_EVENTS
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import (
@@ -90,12 +91,12 @@ def _receive(state: PartitionState, row: int, event: StockReceived, turn: Turn) 
     if request is None:
         turn.count("unknown_requests")
         return
-    if request.needed_by != NEVER and not request.parts.is_settled:
+    if request.is_ours and not request.parts.is_settled:
         request.late_unit_buckets += event.units * delay_buckets(event.occurred_at, request.needed_by, state.plan.width)
     change = request.parts.receive(event.units, final=event.final)
     is_delivered = change.is_settled and not request.parts.is_settled
-    _move(state, event.restock_id, request, change, turn)
-    if is_delivered and request.needed_by != NEVER:
+    move(state, event.restock_id, request, change, state.progress.clock, turn)
+    if is_delivered and request.is_ours:
         _learn_lead_time(state, row, request, turn)
 
 
@@ -121,7 +122,8 @@ def _answer(state: PartitionState, row: int, offset: int, event: Answer, turn: T
         reason = f"request {event.restock_id} is {status} and takes no more answers; receipts still raise on hand"
         turn.rejections.append(Rejection("inventory", offset, "contradicts_request", reason))
         return
-    _move(state, event.restock_id, request, _ANSWERED[type(event)](request.parts, event.units), turn)
+    after = _ANSWERED[type(event)](request.parts, event.units)
+    move(state, event.restock_id, request, after, state.progress.clock, turn)
     if isinstance(event, RestockRejected):
         state.hot["is_held"][row] = 1
 
@@ -136,10 +138,7 @@ def _taken_over(state: PartitionState, row: int, event: Answer, turn: Turn) -> O
     """Open the request that goods under way belong to, as if it had been made here; the shipment then moves it."""
     expires_at = state.progress.clock + round(state.plan.expiry_days * 86_400_000)
     request = OpenRequest(row, RequestParts(event.units), expires_at)
-    state.requests[event.restock_id] = request
-    state.pending[row] += event.units
-    state.open_requests += 1
-    turn.requests.add(event.restock_id)
+    open_request(state, event.restock_id, request, turn)
     return request
 
 
@@ -153,16 +152,3 @@ _ANSWERED: dict[type[Answer], Callable[[RequestParts, int], RequestParts]] = {
 def _request_of(state: PartitionState, row: int, restock_id: str) -> OpenRequest | None:
     request = state.requests.get(restock_id)
     return request if request is not None and request.row == row else None
-
-
-def _move(state: PartitionState, restock_id: str, request: OpenRequest, after: RequestParts, turn: Turn) -> None:
-    """Put a request's new parts in place of the old ones, in the sums over the key too."""
-    before, row = request.parts, request.row
-    state.pending[row] += after.pending - before.pending
-    state.on_order[row] += after.on_order - before.on_order
-    state.in_transit[row] += after.in_transit - before.in_transit
-    if after.is_settled and not before.is_settled:
-        request.settled_at = state.progress.clock
-        state.open_requests -= 1
-    request.parts = after
-    turn.requests.add(restock_id)

@@ -24,13 +24,15 @@ MOST_LINES = 2**16 - 1
 class PositionChanges:
     """What lines did to the stock of their keys, sorted by row and, within a row, in log order, (N,).
 
-    ``net_units`` is the net stock after each line; ``decided_at`` the clock at it.
+    ``net_units`` is the net stock after each line; ``decided_at`` the clock at it;
+    ``gives_back`` whether it was a cancellation.
     """
 
     rows: Int64s
     net_units: Int64s
     offsets: Int64s
     decided_at: Int64s
+    gives_back: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def take_orders(
     see_lines(state, lines.rows, lines.occurred_at, lines.is_placed, place, net_units)
     if not len(place):
         return None
-    return PositionChanges(lines.rows[place], net_units, lines.offsets[place], lines.clock[place])
+    return PositionChanges(
+        lines.rows[place], net_units, lines.offsets[place], lines.clock[place], ~lines.is_placed[place]
+    )
 
 
 def _sorted_lines(

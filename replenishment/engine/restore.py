@@ -61,11 +61,13 @@ def restore(state: PartitionState, writes: RowWrites) -> None:
 
 
 def restored(state: PartitionState) -> None:
-    """Check that all rows are there once every table is in.
+    """Put in order what a store gives in none, and check that all rows are there, once every table is in.
 
     Raises:
         StateMismatch: If an ordinal is missing.
     """
+    for ids in state.unanswered.values():
+        ids.sort(key=lambda one: (state.requests[one].asked_bucket, state.requests[one].slot))
     if NO_KEY in state.keys.keys:
         row = state.keys.keys.index(NO_KEY)
         raise StateMismatch(f"table hot of partition {state.partition} has no row with ordinal {row}")
@@ -85,10 +87,12 @@ def _restore_hot(state: PartitionState, keys: Sequence[bytes], records: Records)
 
 def _restore_restocks(state: PartitionState, ids: Sequence[bytes], records: Records) -> None:
     for restock_id, record in zip(ids, records.tolist(), strict=True):
-        ordinal, status, pending, on_order, in_transit, received, expires_at, settled_at, *promise = record
-        parts = RequestParts(pending, on_order, in_transit, received, RequestStatus(status))
-        state.requests[restock_id.decode()] = OpenRequest(ordinal, parts, expires_at, settled_at, *promise)
-        state.open_requests += not parts.is_settled
+        ordinal, status, pending, on_order, in_transit, received, withdrawn, *rest = record
+        parts = RequestParts(pending, on_order, in_transit, received, RequestStatus(status), withdrawn)
+        request = state.requests[restock_id.decode()] = OpenRequest(ordinal, parts, *rest)
+        state.open_requests += parts.is_open
+        if request.is_ours and parts.is_unanswered:
+            state.unanswered.setdefault(ordinal, []).append(restock_id.decode())
         state.pending[ordinal] += pending
         state.on_order[ordinal] += on_order
         state.in_transit[ordinal] += in_transit

@@ -2,11 +2,13 @@
 
 A review has the meaning of one line at a time: a request belongs to the first
 line at which it is due and raises the position for all later ones, however
-the lines were fetched.
+the lines were fetched. A cancellation takes back unanswered requests that it
+makes needless, the youngest first: those without which nothing would be due.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -14,11 +16,13 @@ import numpy as np
 from replenishment.arrays import Bools, Int64s
 from replenishment.engine.evidence import KeyFacts, evidence_of, facts_of, position_of
 from replenishment.engine.orders import PositionChanges
+from replenishment.engine.requests import move, newest_unanswered, open_request
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Evidence, OrderWithheld, RestockRequested
 from replenishment.forecaster import Serving
 from replenishment.lead_time import LONGEST_BUCKETS, buckets_of_days
+from replenishment.policy import OrderQuantity
 from replenishment.stock import RequestParts, StockKnowledge
 
 REQUESTS = uuid5(NAMESPACE_URL, "urn:restock:request")
@@ -35,44 +39,121 @@ class Moment:
     cause: int = -1
 
 
+Decision: TypeAlias = RestockRequested | OrderWithheld
+
+
 def review_lines(state: PartitionState, changes: PositionChanges, serving: Serving, turn: Turn) -> None:
-    """Review continuously reviewed keys after each line that moved their stock."""
+    """Review keys after each line that moved their stock: requests of continuous ones, withdrawals of all."""
     rows = changes.rows
     pipeline = state.on_order[rows] + state.in_transit[rows] + state.pending[rows]
     position = changes.net_units + pipeline
-    due = position <= state.champion.rows["reorder_point"][rows]
-    due &= _may_request(state, rows, serving) & ~_is_periodic(state, rows)
-    if not due.any():
+    looked_at = position <= state.champion.rows["reorder_point"][rows]
+    looked_at &= _requests_at_lines(state, rows, serving)
+    looked_at |= _may_withdraw(state, changes, serving)
+    if not looked_at.any():
         return
-    found: list[tuple[int, RestockRequested | OrderWithheld]] = []
-    due_rows = np.unique(rows[due])
-    for row, facts in zip(due_rows.tolist(), facts_of(state, due_rows), strict=True):
+    found: list[tuple[int, Decision]] = []
+    chosen = np.unique(rows[looked_at])
+    requests = _requests_at_lines(state, chosen, serving).tolist()
+    for row, facts, is_requesting in zip(chosen.tolist(), facts_of(state, chosen), requests, strict=True):
         start, end = np.searchsorted(rows, [row, row + 1]).tolist()
-        found += _review_segment(state, facts, changes, slice(start, end), serving, turn)
+        segment = _Segment(state, row, facts, changes, is_requesting, serving.rung)
+        found += segment.review(slice(start, end), turn)
     for cause, decision in sorted(found, key=lambda one: one[0]):
         _say(decision, cause, turn)
 
 
-def _review_segment(
-    state: PartitionState, facts: KeyFacts, changes: PositionChanges, segment: slice, serving: Serving, turn: Turn
-) -> list[tuple[int, RestockRequested | OrderWithheld]]:
-    """Review the lines of one key in order; each request raises the position of those after it."""
-    row = int(changes.rows[segment.start])
-    open_bucket = state.first_open_bucket
-    found: list[tuple[int, RestockRequested | OrderWithheld]] = []
-    place = segment.start
-    while place < segment.stop:
-        pipeline = int(state.on_order[row] + state.in_transit[row] + state.pending[row])
-        due = np.flatnonzero(changes.net_units[place : segment.stop] + pipeline <= facts.reorder_point)
-        if not len(due):
-            break
-        place += int(due[0])
-        moment = Moment(int(changes.decided_at[place]), open_bucket, int(changes.offsets[place]))
-        decision = _decide(state, row, facts, int(changes.net_units[place]), moment, serving, turn)
-        if decision is not None:
-            found.append((moment.cause, decision))
-        place += 1
-    return found
+def _requests_at_lines(state: PartitionState, rows: Int64s, serving: Serving) -> Bools:
+    return _may_request(state, rows, serving) & ~_is_periodic(state, rows)
+
+
+def _may_withdraw(state: PartitionState, changes: PositionChanges, serving: Serving) -> Bools:
+    """Return which lines are cancellations of keys with something pending; a worker that only observes says nothing."""
+    if not (changes.gives_back.any() and serving.is_requesting):
+        return np.zeros(len(changes.rows), dtype=np.bool_)
+    is_asked = (state.pending[changes.rows] > 0) & state.champion.has_levels(changes.rows)
+    return np.asarray(changes.gives_back & is_asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """The lines of one key; ``is_requesting`` = it may ask for more at them."""
+
+    state: PartitionState
+    row: int
+    facts: KeyFacts
+    changes: PositionChanges
+    is_requesting: bool
+    rung: str
+
+    def review(self, lines: slice, turn: Turn) -> list[tuple[int, Decision]]:
+        """Review the lines in order; what is requested or withdrawn moves the position of those after it."""
+        state, changes = self.state, self.changes
+        found: list[tuple[int, Decision]] = []
+        place = lines.start
+        while place < lines.stop:
+            ahead, newest = self._next(slice(place, lines.stop)), newest_unanswered(state, self.row)
+            if ahead is None:
+                break
+            place += ahead
+            net_units = int(changes.net_units[place])
+            moment = Moment(int(changes.decided_at[place]), state.first_open_bucket, int(changes.offsets[place]))
+            if newest is not None and net_units + self._pipeline - newest[1].parts.pending > self.facts.reorder_point:
+                # the line is looked at again: it may make an older request needless too
+                found.append((moment.cause, _withdraw(state, *newest, self.facts, net_units, moment, self.rung, turn)))
+                continue
+            decision = _decide(state, self.row, self.facts, net_units, moment, self.rung, turn)
+            if decision is not None:
+                found.append((moment.cause, decision))
+            place += 1
+        return found
+
+    @property
+    def _pipeline(self) -> int:
+        row = self.row
+        return int(self.state.on_order[row] + self.state.in_transit[row] + self.state.pending[row])
+
+    def _next(self, lines: slice) -> int | None:
+        """Return how far ahead the next line is at which something is due or needless, None if there is none."""
+        position = self.changes.net_units[lines] + self._pipeline
+        newest = newest_unanswered(self.state, self.row)
+        is_something = np.zeros(len(position), dtype=np.bool_)
+        if self.is_requesting:
+            is_something |= position <= self.facts.reorder_point
+        if newest is not None:
+            is_needless = position - newest[1].parts.pending > self.facts.reorder_point
+            is_something |= self.changes.gives_back[lines] & is_needless
+        found = np.flatnonzero(is_something)
+        return int(found[0]) if len(found) else None
+
+
+def _withdraw(
+    state: PartitionState,
+    restock_id: str,
+    request: OpenRequest,
+    facts: KeyFacts,
+    net_units: int,
+    moment: Moment,
+    rung: str,
+    turn: Turn,
+) -> RestockRequested:
+    """Take a request back and lower the position by exactly its units; the evidence is of the position without it."""
+    move(state, restock_id, request, request.parts.withdraw(), moment.decided_at, turn)
+    request.revision += 1
+    position = position_of(state, request.row, net_units)
+    return RestockRequested(
+        restock_id=restock_id,
+        revision=request.revision,
+        key=state.keys.keys[request.row],
+        supplier=request.supplier.decode(),
+        units=0,
+        decided_at=moment.decided_at,
+        needed_by=request.needed_by,
+        expires_at=request.expires_at,
+        model_version=state.champion.version,
+        evidence=evidence_of(state, facts, facts.limits, position, OrderQuantity(0, 0), rung, moment.cause),
+        withdrawn="needless",
+    )
 
 
 def review_closing(state: PartitionState, rows: Int64s, bucket: int, serving: Serving, turn: Turn) -> None:
@@ -103,12 +184,12 @@ def review_key(state: PartitionState, row: int, serving: Serving, turn: Turn) ->
 
 
 def _review_at(state: PartitionState, row: int, facts: KeyFacts, moment: Moment, serving: Serving, turn: Turn) -> None:
-    decision = _decide(state, row, facts, int(state.hot["net_units"][row]), moment, serving, turn)
+    decision = _decide(state, row, facts, int(state.hot["net_units"][row]), moment, serving.rung, turn)
     if decision is not None:
         _say(decision, moment.cause, turn)
 
 
-def _say(decision: RestockRequested | OrderWithheld, cause: int, turn: Turn) -> None:
+def _say(decision: Decision, cause: int, turn: Turn) -> None:
     if isinstance(decision, OrderWithheld):
         turn.withheld.append(decision)
     else:
@@ -146,16 +227,16 @@ def _decide(
     facts: KeyFacts,
     net_units: int,
     moment: Moment,
-    serving: Serving,
+    rung: str,
     turn: Turn,
-) -> RestockRequested | OrderWithheld | None:
+) -> Decision | None:
     position, limits = position_of(state, row, net_units), facts.limits
     quantity = facts.quantity(position.units, limits, state.plan.max_request_ratio)
     if quantity.reason is not None:
         return OrderWithheld(state.keys.keys[row], moment.decided_at, quantity.raw_units, quantity.reason)
     if quantity.units == 0:
         return None
-    evidence = evidence_of(state, facts, limits, position, quantity, serving.rung, moment.cause)
+    evidence = evidence_of(state, facts, limits, position, quantity, rung, moment.cause)
     return _request(state, row, facts.supplier.decode(), quantity.units, evidence, moment, turn)
 
 
@@ -171,16 +252,17 @@ def _request(
     needed_by = moment.decided_at + round(evidence.lead_time_days * DAY_MS)
     promised = int(buckets_of_days(np.array([evidence.lead_time_days]), state.plan.width)[0])
     state.hot["slot"][row] = slot + 1
-    state.pending[row] += units
-    state.requests[restock_id] = OpenRequest(
+    request = OpenRequest(
         row,
         RequestParts(units),
         expires_at,
         needed_by=needed_by,
         lead_time_buckets=min(promised, LONGEST_BUCKETS),
+        asked_bucket=moment.open_bucket,
+        slot=slot,
+        supplier=supplier.encode(),
     )
-    state.open_requests += 1
-    turn.requests.add(restock_id)
+    open_request(state, restock_id, request, turn)
     turn.touch(row)
     return RestockRequested(
         restock_id=restock_id,

@@ -21,7 +21,7 @@ from replenishment.lead_time import REMEMBERED_DELIVERIES
 from replenishment.policy import ServiceKind
 from replenishment.segments import CELLS
 
-LAYOUT = 3
+LAYOUT = 4
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
 SEEN_IN_A_ROW = 64
@@ -204,12 +204,17 @@ def restocks_table() -> Table:
                 ("on_order", "<i8"),
                 ("in_transit", "<i8"),
                 ("received", "<i8"),
+                ("withdrawn", "<i8"),  # asked for and taken back
                 ("expires_at", "<i8"),
                 ("settled_at", "<i8"),
                 ("needed_by", "<i8"),  # NEVER = not asked for by us
                 ("late_unit_buckets", "<i8"),  # sum over receipts of units times buckets after needed_by
                 ("lead_time_buckets", "<u2"),  # the promise when it was asked for
                 ("is_overdue", "u1"),  # was said to be late
+                ("asked_bucket", "<i8"),  # with the slot the order in which a key's requests were made
+                ("slot", "<u4"),
+                ("revision", "<u4"),
+                ("supplier", "S64"),  # who was asked
             ]
         ),
     )

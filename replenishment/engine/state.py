@@ -91,7 +91,9 @@ class OpenRequest:
     ``needed_by`` and ``lead_time_buckets`` are what the catalog promised when
     it was made (NEVER: somebody else made it); ``late_unit_buckets`` adds up
     units times buckets after that over its receipts; ``is_overdue`` once it
-    was said to be late.
+    was said to be late. ``asked_bucket`` was the oldest open bucket when it
+    was made, ``slot`` its number among those of the key in it; ``revision``
+    is the last one that was said, ``supplier`` who was asked.
     """
 
     row: int
@@ -102,6 +104,15 @@ class OpenRequest:
     late_unit_buckets: int = 0
     lead_time_buckets: int = 0
     is_overdue: bool = False
+    asked_bucket: int = NEVER
+    slot: int = 0
+    revision: int = 1
+    supplier: bytes = b""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was made here; others may come with goods that were under way before."""
+        return self.needed_by != NEVER
 
 
 @dataclass(slots=True)
@@ -110,8 +121,10 @@ class PartitionState:
 
     Structured arrays have capacity for more rows than there are keys.
     ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
-    requests of a key, kept for speed and never stored. ``accounts`` are stored
-    ones of versions other than the champion, as a claim found them.
+    requests of a key, kept for speed and never stored; so is ``unanswered``,
+    the ids of a row's requests that were made here and nobody has answered,
+    oldest first. ``accounts`` are stored ones of versions other than the
+    champion, as a claim found them.
     """
 
     partition: int
@@ -128,6 +141,7 @@ class PartitionState:
     incoming: ForecastColumns | None = None
     keys: KeyIndex = field(default_factory=KeyIndex)
     requests: dict[str, OpenRequest] = field(default_factory=dict)
+    unanswered: dict[int, list[str]] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
     seen: dict[int, SeenLines] = field(default_factory=dict)
     abandoned: list[str] = field(default_factory=list)

@@ -152,9 +152,10 @@ def _requests(state: PartitionState, turn: Turn) -> RowWrites:
 
 def _request_row(request: OpenRequest) -> tuple[Any, ...]:
     parts = request.parts
-    units = (parts.pending, parts.on_order, parts.in_transit, parts.received)
+    units = (parts.pending, parts.on_order, parts.in_transit, parts.received, parts.withdrawn)
     promise = (request.needed_by, request.late_unit_buckets, request.lead_time_buckets, request.is_overdue)
-    return (request.row, parts.status, *units, request.expires_at, request.settled_at, *promise)
+    asked = (request.asked_bucket, request.slot, request.revision, request.supplier)
+    return (request.row, parts.status, *units, request.expires_at, request.settled_at, *promise, *asked)
 
 
 def _events(state: PartitionState, turn: Turn) -> RowWrites:

@@ -1,7 +1,7 @@
-"""A topic full of orders: skewed SKUs, times within one bucket, lz4, spread over partitions as any producer would."""
+"""A topic full of orders: skewed SKUs, lz4, spread over partitions as any producer would."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from replenishment.keys import key_bytes
 LINES_PER_BATCH = 5_000
 FIRST_AT = 1_767_225_600_000
 """2026-01-01T00:00:00Z: all lines fall in the hour after it, so that no bucket closes."""
+SPAN_MS = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +54,47 @@ def order_value(number: int, sku: int, at: int) -> bytes:
     return (text % (number, sku, 1 + number % 12, at)).encode()
 
 
-async def produce(bootstrap: str, topic: str, load: Load) -> None:
-    """Write all lines of a load to a topic that has its partitions."""
+def times_of(load: Load) -> Int64s:
+    """Return the event time of each line, rising within one hour, (N,)."""
+    return FIRST_AT + np.arange(load.lines, dtype=np.int64) * SPAN_MS // load.lines
+
+
+def partitions_of_lines(load: Load) -> Int64s:
+    """Return the partition of each line, (N,)."""
+    partitions = np.array([partition_of(key, load.partitions) for key in keys_of(load)], dtype=np.int64)
+    return np.asarray(partitions[load.skus_of_lines()])
+
+
+async def produce(bootstrap: str, topic: str, load: Load, times: Int64s | None = None) -> None:
+    """Write all lines of a load to a topic that has its partitions; ``times`` are other event times, (N,)."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="lz4", max_request_size=2**21)
     await producer.start()
     try:
-        keys = keys_of(load)
-        partitions = np.array([partition_of(key, load.partitions) for key in keys])
-        drawn = load.skus_of_lines()
+        places = partitions_of_lines(load)
+        records = _Records(keys_of(load), load.skus_of_lines(), times_of(load) if times is None else times)
         for partition in range(load.partitions):
-            numbers = np.flatnonzero(partitions[drawn] == partition)
-            await _produce_partition(producer, topic, partition, list(_records(load, keys, drawn, numbers)))
+            await _produce_partition(producer, topic, partition, records.of(np.flatnonzero(places == partition)))
         await producer.flush()
     finally:
         await producer.stop()
 
 
-def _records(load: Load, keys: Sequence[bytes], drawn: Int64s, numbers: Int64s) -> Iterator[tuple[bytes, bytes]]:
-    span_ms = 3_000_000
-    for number in numbers.tolist():
-        sku = int(drawn[number])
-        yield keys[sku], order_value(number, sku, FIRST_AT + number * span_ms // load.lines)
+@dataclass(frozen=True, slots=True)
+class _Records:
+    keys: Sequence[bytes]
+    skus: Int64s
+    times: Int64s
+
+    def of(self, numbers: Int64s) -> Iterator[tuple[bytes, bytes]]:
+        """Yield key and value of lines."""
+        for number, sku, at in zip(
+            numbers.tolist(), self.skus[numbers].tolist(), self.times[numbers].tolist(), strict=True
+        ):
+            yield self.keys[sku], order_value(number, sku, at)
 
 
 async def _produce_partition(
-    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]]
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Iterable[tuple[bytes, bytes]]
 ) -> None:
     waiting: list[asyncio.Future[object]] = []
     batch, count = producer.create_batch(), 0

@@ -14,8 +14,8 @@ from stream_app.errors import RestockError
 from stream_app.explain.chart import bars
 from stream_app.explain.known import known_of
 from stream_app.explain.recompute import Recomputed, recomputed
-from stream_app.explain.requests import found_in_file, found_in_topic
-from stream_app.explain.sentences import request_sentences, textbook_sentence
+from stream_app.explain.requests import Told, found_in_file, found_in_topic
+from stream_app.explain.sentences import request_sentences, textbook_sentence, withdrawal_sentence
 from stream_app.explain.silence import Known, silence
 from stream_app.kafka.topics import TopicNames
 from stream_app.settings import Settings, load_settings
@@ -55,7 +55,7 @@ def explain(
         asyncio.run(_explain_silence(settings, location or "", sku or "", as_json=as_json))
 
 
-def _request(settings: Settings, restock_id: str, restocks: Path | None) -> Mapping[str, Any]:
+def _request(settings: Settings, restock_id: str, restocks: Path | None) -> Told:
     topic = TopicNames(settings.topic_prefix).of("restock")
     if restocks is not None:
         found, where = found_in_file(restocks, restock_id), str(restocks)
@@ -66,14 +66,16 @@ def _request(settings: Settings, restock_id: str, restocks: Path | None) -> Mapp
     return found
 
 
-def _explain_request(request: Mapping[str, Any], *, as_json: bool) -> None:
-    evidence = request["evidence"]
+def _explain_request(told: Told, *, as_json: bool) -> None:
+    request, evidence = told.request, told.request["evidence"]
     made = recomputed(evidence)
     differences = made.differences(request)
     sentences = [*request_sentences(request), textbook_sentence(evidence), _verdict(made, differences)]
+    if told.withdrawal is not None:
+        sentences.append(withdrawal_sentence(told.withdrawal))
     if as_json:
-        told = {"request": request, "recomputed": made.as_json(), "matches": not differences, "sentences": sentences}
-        click.echo(json.dumps(told))
+        shown = {"request": request, "recomputed": made.as_json(), "matches": not differences, "sentences": sentences}
+        click.echo(json.dumps(shown | {"withdrawal": told.withdrawal}))
     else:
         click.echo("\n".join([*sentences, "", *_ladder(evidence, made)]))
     if differences:

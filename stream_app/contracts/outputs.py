@@ -34,16 +34,27 @@ SCORED = (
     "Earlier forecasts of demand over protection intervals that end with this bucket: `place` counts keys of the "
     "columns beside from 0, `units` is what came in the last `lead_buckets`. Not in a correction."
 )
+RESTOCK = (
+    "A request to replenish one stock key. Keep the restock_ids and revisions you have seen: "
+    "the highest revision of an id holds."
+)
+WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
 UUID = {"type": "string", "format": "uuid"}
 
 
 def restock() -> Schema:
     """Return the schema of ``restock``."""
-    schema = _object(_Restock, "restock", "A request to replenish one stock key; keep the restock_ids you have seen.")
+    schema = _object(_Restock, "restock", RESTOCK)
     properties = schema["properties"]
     properties |= {"needed_by": TIME, "decided_at": TIME, "restock_id": UUID, "evidence": _evidence()}
-    properties["quantity"]["minimum"] = properties["revision"]["minimum"] = 1
-    return schema
+    properties["revision"]["minimum"] = 1
+    properties["withdrawn"] = {"enum": ["needless"], "description": WITHDRAWN}
+    return {
+        **schema,
+        "if": {"required": ["withdrawn"]},
+        "then": {"properties": {"quantity": {"const": 0}}},
+        "else": {"properties": {"quantity": {"minimum": 1}}},
+    }
 
 
 def _evidence() -> Schema:

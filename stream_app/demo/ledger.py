@@ -53,6 +53,7 @@ class Request(msgspec.Struct):
     """What is read of a record on ``restock``."""
 
     restock_id: str
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,15 @@ def read_topic(bootstrap: str, topic: str, start: Mapping[int, int] | None = Non
 
 
 def count_requests(restock: Iterable[Record]) -> RequestCount:
-    """Return how many requests were made; a repeat of identical bytes is one request."""
+    """Return how many requests were made; a repeat of identical bytes is one request, a revision no further one."""
     decode = msgspec.json.Decoder(Request).decode
-    payloads: dict[str, bytes] = {}
+    payloads: dict[tuple[str, int], bytes] = {}
     contradicted: set[str] = set()
     for record in restock:
-        restock_id, digest = decode(record.value).restock_id, hashlib.sha256(record.value).digest()
-        if payloads.setdefault(restock_id, digest) != digest:
-            contradicted.add(restock_id)
-    return RequestCount(len(payloads), len(contradicted))
+        request, digest = decode(record.value), hashlib.sha256(record.value).digest()
+        if payloads.setdefault((request.restock_id, request.revision), digest) != digest:
+            contradicted.add(request.restock_id)
+    return RequestCount(len({restock_id for restock_id, _ in payloads}), len(contradicted))
 
 
 def count_rejected(dead_letters: Iterable[Record], topic: str) -> int:

@@ -1,7 +1,7 @@
 """A small simulated warehouse: a plain Kafka client such as users write; imports nothing of Restock.
 
-It reads ``restock`` from the beginning, takes each request once by its
-``restock_id``, accepts it at once, ships so that it arrives after the lead
+It reads ``restock`` from the beginning, takes each revision of a request
+once, forgets what is taken back before it was accepted, accepts it at once, ships so that it arrives after the lead
 time, and receives it in full. In place of a clock it has its standard input:
 each line is the present time of the world it lives in. All that happened
 until then is published on ``inventory`` with its event time, and one JSON
@@ -26,26 +26,37 @@ class Warehouse:
 
     def __init__(self, lead_time: timedelta) -> None:
         self._lead_time = lead_time
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, int]] = set()
         self._ahead: list[tuple[datetime, str, dict[str, Any]]] = []
         self.repeated = 0
 
     @property
     def requests(self) -> int:
         """How many different requests were taken."""
-        return len(self._seen)
+        return len({restock_id for restock_id, _ in self._seen})
 
     def take(self, request: Mapping[str, Any]) -> None:
         """Take a request; one that was taken before changes nothing (requests arrive at least once)."""
-        if request["restock_id"] in self._seen:
+        told = (request["restock_id"], request["revision"])
+        if told in self._seen:
             self.repeated += 1
             return
-        self._seen.add(request["restock_id"])
+        self._seen.add(told)
+        if request["quantity"] == 0:
+            self._take_back(request["restock_id"])
+            return
         accepted = datetime.fromisoformat(request["decided_at"])
         received = accepted + self._lead_time
         self._plan(request, "restock_accepted", accepted)
         self._plan(request, "restock_shipped", max(accepted, received - TRANSIT))
         self._plan(request, "stock_received", received, final=True)
+
+    def _take_back(self, restock_id: str) -> None:
+        """Forget a request that is withdrawn; what was accepted before is delivered all the same."""
+        ahead = {event["type"] for _, _, event in self._ahead if event["restock_id"] == restock_id}
+        if "restock_accepted" in ahead:
+            self._ahead = [one for one in self._ahead if one[2]["restock_id"] != restock_id]
+            heapq.heapify(self._ahead)
 
     def _plan(self, request: Mapping[str, Any], kind: str, at: datetime, **more: object) -> None:
         event = {

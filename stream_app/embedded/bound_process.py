@@ -46,6 +46,11 @@ class BoundProcess:
         """Whether it was started and has not ended."""
         return self._watchdog is not None and self._watchdog.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """Process id of its watchdog, whose child the server is; None while it does not run."""
+        return self._watchdog.pid if self._watchdog else None
+
     def begin(self) -> None:
         """Start the server without waiting for it."""
         with self.log.open("ab") as log:

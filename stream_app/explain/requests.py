@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +14,52 @@ from stream_app.errors import ConfigError, Unavailable
 POLL_RECORDS = 10_000
 
 
-def found_in_file(path: Path, restock_id: str) -> Mapping[str, Any] | None:
-    """Return the last revision of a request in a file of one JSON object a line, None if it has none.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was said of one request: the last revision that wants something, and its withdrawal if it was taken back."""
+
+    request: Mapping[str, Any]
+    withdrawal: Mapping[str, Any] | None = None
+
+
+def found_in_file(path: Path, restock_id: str) -> Told | None:
+    """Return what a file of one JSON object a line says of a request, None if nothing.
 
     Raises:
         ConfigError: If the file cannot be read.
     """
     try:
         with path.open("rb") as lines:
-            return _latest(lines, restock_id)
+            return _told(lines, restock_id)
     except (OSError, ValueError) as wrong:
         raise ConfigError([f"{path} cannot be read: {wrong}"]) from wrong
 
 
-def found_in_topic(bootstrap: str, topic: str, restock_id: str) -> Mapping[str, Any] | None:
-    """Return the last revision of a request on a topic, None if it has none.
+def found_in_topic(bootstrap: str, topic: str, restock_id: str) -> Told | None:
+    """Return what a topic says of a request, None if nothing.
 
     Raises:
         Unavailable: If no broker answers.
     """
     try:
-        return _latest(_values(bootstrap, topic), restock_id)
+        return _told(_values(bootstrap, topic), restock_id)
     except KafkaError as wrong:
         raise Unavailable(f"Kafka at {bootstrap} does not answer ({wrong}): start it or set RESTOCK_KAFKA") from wrong
 
 
-def _latest(values: Iterator[bytes] | Any, restock_id: str) -> Mapping[str, Any] | None:
-    wanted, found = restock_id.encode(), None
+def _told(values: Iterator[bytes] | Any, restock_id: str) -> Told | None:
+    wanted, revisions = restock_id.encode(), dict[int, Mapping[str, Any]]()
     for value in values:
         # most values are of other requests: their JSON is not read
         if wanted in value:
             request = json.loads(value)
-            is_later = found is None or request.get("revision", 1) >= found.get("revision", 1)
-            if request.get("restock_id") == restock_id and is_later:
-                found = request
-    return found
+            if request.get("restock_id") == restock_id:
+                revisions[request.get("revision", 1)] = request
+    if not revisions:
+        return None
+    latest = revisions[max(revisions)]
+    wants = [revision for revision, one in revisions.items() if one["quantity"]]
+    return Told(revisions[max(wants)] if wants else latest, None if latest["quantity"] else latest)
 
 
 def _values(bootstrap: str, topic: str) -> Iterator[bytes]:

@@ -29,6 +29,20 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
     ]
 
 
+def withdrawal_sentence(withdrawal: Mapping[str, Any]) -> str:
+    """Return why a request was taken back.
+
+    Args:
+        withdrawal: Value of the record on ``restock`` whose quantity is 0.
+    """
+    evidence = withdrawal["evidence"]
+    return (
+        f"It was taken back on {minute(withdrawal['decided_at'])}, before anybody answered: orders were cancelled, and"
+        f" without it the inventory position of {evidence['inventory_position']:,} is above the reorder point of"
+        f" {evidence['reorder_point']:,}, so that nothing is due."
+    )
+
+
 def textbook_sentence(evidence: Mapping[str, Any]) -> str:
     """Return what the textbook would have ordered."""
     return (

@@ -29,9 +29,10 @@ class DecisionLog:
             _log_shadow(partition, effects.shadow)
         for restock in effects.restocks[:MOST_LINES]:
             log.info(
-                "restock_requested",
+                "restock_requested" if restock.withdrawn is None else "restock_withdrawn",
                 partition=partition,
                 restock_id=restock.restock_id,
+                revision=restock.revision,
                 key=restock.key.decode(),
                 units=restock.units,
                 position=restock.evidence.inventory_position,

@@ -61,6 +61,7 @@ class PrometheusMeter:
         self._turns = self._counter("turns", "Turns asked of the store, by its answer.", ["outcome"])
         self._requests = self._counter("requests", "Restock requests decided.", ["policy", "rung"])
         self._requested = self._counter("requested_units", "Units of restock requests decided.")
+        self._withdrawn = self._counter("withdrawn_requests", "Unanswered requests that were taken back.")
         self._withheld = self._counter("withheld_requests", "Requests that were due but left nothing within limits.")
         self._late = self._counter("late_supplies", "Requests noticed not to be there when they were needed.")
         self._closed = self._counter("buckets_closed", "Buckets closed, each counted once per partition.")
@@ -113,9 +114,11 @@ class PrometheusMeter:
         self._apply.observe(seconds)
         self._observe_batch(partition, effects)
         self._count_records(effects)
-        for restock in effects.restocks:
+        made = [restock for restock in effects.restocks if restock.revision == 1]
+        for restock in made:
             self._requests.labels(restock.evidence.policy, restock.evidence.model_rung).inc()
-        self._requested.inc(sum(restock.units for restock in effects.restocks))
+        self._requested.inc(sum(restock.units for restock in made))
+        self._withdrawn.inc(sum(restock.withdrawn is not None for restock in effects.restocks))
         self._withheld.inc(len(effects.withheld))
         self._late.inc(len(effects.overdue))
         self._closed.inc(effects.buckets_closed)

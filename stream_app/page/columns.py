@@ -15,7 +15,7 @@ from replenishment.arrays import Bools, Float64s, Int64s, Records, UInt8s
 from replenishment.engine.plan import Plan
 from replenishment.engine.rows import NEVER, Table, hot_table, restocks_table, terms_table
 from replenishment.quantiles import ProtectionDemand
-from replenishment.stock import SETTLED, StockKnowledge
+from replenishment.stock import ENDED, StockKnowledge
 from stream_app.store.reader import Standing, StateReader
 from stream_app.tables import decisive_table, pipeline, plan_of
 
@@ -116,7 +116,7 @@ async def _read(reader: StateReader, standing: Standing) -> _Part:
     names, hot = await _gathered(reader, standing, hot_table(plan), _HOT)
     place = {name: number for number, name in enumerate(names)}
     ids, requests = await _gathered(reader, standing, restocks_table(), restocks_table().row)
-    is_open = ~np.isin(requests["status"], [int(one) for one in SETTLED])
+    is_open = ~np.isin(requests["status"], [int(one) for one in ENDED])
     sums = pipeline(requests)
     coming = [sum(sums.get(ordinal, (0,))) for ordinal in hot["ordinal"].tolist()]
     return _Part(

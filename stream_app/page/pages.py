@@ -12,7 +12,7 @@ from replenishment.stock import StockKnowledge
 from stream_app.errors import Unavailable
 from stream_app.explain.known import known_of
 from stream_app.explain.recompute import recomputed
-from stream_app.explain.sentences import request_sentences, textbook_sentence
+from stream_app.explain.sentences import request_sentences, textbook_sentence, withdrawal_sentence
 from stream_app.page import charts
 from stream_app.page.drawings import accuracy_of, evidence_rows, ladder_of, position_ladder
 from stream_app.page.languages import said
@@ -118,6 +118,8 @@ async def request_page(request: web.Request) -> web.Response:
             request, 404, "request", id=restock_id, command="restock explain ID", cause=site.follower.problem
         )
     language, made = language_of(request), recomputed(found["evidence"])
+    withdrawal = site.follower.recent.withdrawal(restock_id)
+    taken_back = [] if withdrawal is None else [withdrawal_sentence(withdrawal)]
     return site.page(
         request,
         "request.html",
@@ -127,7 +129,7 @@ async def request_page(request: web.Request) -> web.Response:
         differences=made.differences(found),
         ladder=position_ladder(found["evidence"], language),
         evidence=evidence_rows(found),
-        sentences=[*request_sentences(found), textbook_sentence(found["evidence"])],
+        sentences=[*request_sentences(found), textbook_sentence(found["evidence"]), *taken_back],
     )
 
 

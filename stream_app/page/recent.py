@@ -41,15 +41,20 @@ class Recent:
     """What the last records say; the oldest are forgotten."""
 
     _requests: "OrderedDict[str, tuple[str, bytes]]" = field(default_factory=OrderedDict)
+    _withdrawals: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _ids: dict[str, list[str]] = field(default_factory=dict)
     _receipts: "deque[Receipt]" = field(default_factory=lambda: deque(maxlen=MOST_RECORDS))
     _letters: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
     latest_letters: "deque[DeadLetter]" = field(default_factory=lambda: deque(maxlen=SHOWN_LETTERS))
 
     def request(self, restock_id: str) -> Mapping[str, Any] | None:
-        """Return the latest revision of a request, None if it is not among the last."""
+        """Return the latest revision of a request that wants something, None if it is not among the last."""
         found = self._requests.get(restock_id)
         return None if found is None else dict(json.loads(found[1]))
+
+    def withdrawal(self, restock_id: str) -> Mapping[str, Any] | None:
+        """Return what took a request back, None if nothing did."""
+        return self._withdrawals.get(restock_id)
 
     def requests_of(self, key: str) -> Sequence[Mapping[str, Any]]:
         """Return the requests of a stock key, the oldest first."""
@@ -78,11 +83,16 @@ class Recent:
         key, restock_id = _key(message), value.get("restock_id")
         if not isinstance(restock_id, str) or message.value is None or "evidence" not in value:
             return
+        if value.get("quantity") == 0:
+            if restock_id in self._requests:
+                self._withdrawals[restock_id] = value
+            return
         if restock_id not in self._requests:
             self._ids.setdefault(key, []).append(restock_id)
         self._requests[restock_id] = (key, message.value)
         while len(self._requests) > MOST_RECORDS:
             oldest, (its_key, _) = self._requests.popitem(last=False)
+            self._withdrawals.pop(oldest, None)
             self._ids[its_key].remove(oldest)
             if not self._ids[its_key]:
                 del self._ids[its_key]

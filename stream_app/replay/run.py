@@ -34,6 +34,8 @@ class Tally:
     """Counts turns; implements ``Meter``."""
 
     buckets_closed: int = 0
+    restocks: int = 0
+    withdrawn: int = 0
     withheld: int = 0
     lost_units: int = 0
     unknown_requests: int = 0
@@ -46,6 +48,8 @@ class Tally:
     def applied(self, partition: int, effects: Effects, seconds: float) -> None:  # noqa: ARG002  the port's signature
         """Add one turn."""
         self.buckets_closed += effects.buckets_closed
+        self.restocks += sum(one.revision == 1 for one in effects.restocks)
+        self.withdrawn += sum(one.withdrawn is not None for one in effects.restocks)
         self.withheld += len(effects.withheld)
         self.lost_units += effects.counts.lost_units
         self.unknown_requests += effects.counts.unknown_requests
@@ -103,7 +107,7 @@ async def replayed(
             advanced(len(batch.records))
     partition, outgoing = store.partitions[0], store.outgoing(0)
     refusals = _refusals(files, tally)
-    return Replayed(_summary(files, tally, partition.progress, outgoing, refusals), refusals, outgoing)
+    return Replayed(_summary(files, tally, partition.progress, refusals), refusals, outgoing)
 
 
 def _refusals(files: Sequenced, tally: Tally) -> Sequence[Refusal]:
@@ -120,7 +124,6 @@ def _summary(
     files: Sequenced,
     tally: Tally,
     progress: Progress,
-    outgoing: Sequence[OutgoingRecord],
     refusals: Sequence[Refusal],
 ) -> dict[str, object]:
     return {
@@ -133,7 +136,8 @@ def _summary(
         "not_stock": progress.not_stock,
         "stock_keys": tally.keys,
         "buckets_closed": tally.buckets_closed,
-        "restocks": sum(one.topic == "restock" for one in outgoing),
+        "restocks": tally.restocks,
+        "withdrawn": tally.withdrawn,
         "withheld": tally.withheld,
         "open_requests": tally.open_requests,
         "unknown_requests": tally.unknown_requests,

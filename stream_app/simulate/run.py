@@ -172,7 +172,7 @@ def _played(
         for _ in loop.run():
             advanced(1)
         version = candidate.serving.champion.version
-        yield Run(spec.text, candidate.name, version, loop.decisions, loop.outcome(), period)
+        yield Run(spec.text, candidate.name, version, loop.orders, loop.outcome(), period)
 
 
 def ranked(runs: Sequence[Run]) -> list[dict[str, Any]]:

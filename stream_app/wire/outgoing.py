@@ -40,6 +40,7 @@ class _Restock(Struct, gc=False):
     decided_at: str
     model_version: str
     evidence: dict[str, Any]
+    withdrawn: str | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):
@@ -71,7 +72,7 @@ class _Demand(Struct, gc=False):
 
 
 def restock_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
-    """Return a request as a record with the trace of the order that caused it, if one did."""
+    """Return a request, or what became of it, as a record with the trace of the order that caused it, if one did."""
     location, sku = _parts(restock.key)
     decided_at = shown(restock.decided_at)
     value = _Restock(
@@ -85,8 +86,12 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
         decided_at=decided_at,
         model_version=restock.model_version,
         evidence=_evidence(restock.evidence),
+        withdrawn=restock.withdrawn or UNSET,
     )
-    headers = _cloud_event(restock.restock_id, source, "restock.requested", decided_at)
+    # events of one request are told apart by consumers that go by CloudEvents
+    event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
+    kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
+    headers = _cloud_event(event_id, source, kind, decided_at)
     return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
 
 

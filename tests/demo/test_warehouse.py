@@ -8,6 +8,7 @@ from stream_app.demo.warehouse import Warehouse
 
 REQUEST = {
     "restock_id": "r1",
+    "revision": 1,
     "location": "uk",
     "sku": "85123A",
     "quantity": 40,
@@ -62,6 +63,19 @@ def test_a_request_that_comes_again_is_recognised_by_its_id(warehouse: Warehouse
     warehouse.take(REQUEST)
     assert (warehouse.requests, warehouse.repeated) == (1, 1)
     assert len(list(warehouse.happened(DECIDED + WEEK))) == 3
+
+
+def test_what_is_taken_back_before_it_was_accepted_is_forgotten(warehouse: Warehouse) -> None:
+    warehouse.take({**REQUEST, "revision": 2, "quantity": 0})
+    warehouse.take({**REQUEST, "revision": 2, "quantity": 0})
+    assert list(warehouse.happened(DECIDED + WEEK)) == []
+    assert (warehouse.requests, warehouse.repeated) == (1, 1)
+
+
+def test_what_was_accepted_is_delivered_though_it_is_taken_back(warehouse: Warehouse) -> None:
+    assert [one["type"] for one in warehouse.happened(DECIDED)] == ["restock_accepted"]
+    warehouse.take({**REQUEST, "revision": 2, "quantity": 0})
+    assert [one["type"] for one in warehouse.happened(DECIDED + WEEK)] == ["restock_shipped", "stock_received"]
 
 
 def test_a_restarted_warehouse_tells_the_same_with_the_same_ids(warehouse: Warehouse) -> None:

@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+PEERS = [line for line in (ROOT / "bench/peers/requirements.in").read_text().splitlines() if not line.startswith("#")]
 LOCKED = {
+    "peers": PEERS,
     "worker": PROJECT["dependencies"],
     "train": [*PROJECT["dependencies"], *EXTRAS["train"]],
     "dev": [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["demo"], *EXTRAS["peers"], *EXTRAS["dev"]],
@@ -55,5 +57,5 @@ def test_all_locks_agree_on_versions() -> None:
 
 
 def test_every_requirement_has_both_bounds() -> None:
-    requirements = [one for one in LOCKED["dev"] if name_of(one) != "restock"]
+    requirements = [one for one in LOCKED["dev"] + PEERS if name_of(one) != "restock"]
     assert [one for one in requirements if not re.search(r">=.*,<", one)] == []

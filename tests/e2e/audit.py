@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.e2e.checker import Logged, PartitionFold, read_topic, seconds, unique_requests
 from tests.e2e.cluster import Cluster, eventually
 from tests.e2e.shop import DAY, LIVE, PARTITIONS
+from tests.e2e.withdrawals import judge_withdrawals
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,25 @@ def audited(product: Cluster, opening_units: int) -> Audit:
     orders = read_topic(product.bootstrap, product.topic("orders"))
     refused = _refused(product, orders)
     folds = {one: PartitionFold(DAY, 3_600, 112, decide_from=LIVE, counted_from=LIVE) for one in range(PARTITIONS)}
+    moved: dict[tuple[int, int], int] = {}
     for record in orders:
         if not is_refused(record):
             folds[record.partition].take(record)
+            if record.key is not None:
+                moved[record.partition, record.offset] = folds[record.partition].keys[record.key.decode()].moved_units
     keys, summary = product.state()
     for name in ("late_corrected", "late_dropped"):
         assert summary[name] == sum(getattr(fold, name) for fold in folds.values()), name
     assert summary["rejected"] == refused
     published = read_topic(product.bootstrap, product.topic("restock"))
     requests = unique_requests(published)
+    inventory = read_topic(product.bootstrap, product.topic("inventory"))
+    judge_withdrawals(published, orders, inventory, lambda at: opening_units - moved[at])
+    accepted = _accepted(inventory)
     requested: dict[str, int] = defaultdict(int)
-    for request in requests.values():
-        requested[f"{request['location']}|{request['sku']}"] += request["quantity"]
+    for restock_id, request in requests.items():
+        # what was accepted comes, though it may have been taken back meanwhile
+        requested[f"{request['location']}|{request['sku']}"] += accepted.get(restock_id, request["quantity"])
     expected = {name: fold for fold in folds.values() for name in fold.keys}
     assert keys.keys() == expected.keys()
     for name, state in keys.items():
@@ -44,7 +52,13 @@ def audited(product: Cluster, opening_units: int) -> Audit:
         assert state["window"] == fold.window_of(name), name
         assert state["open"] == fold.open_of(name), name
         assert state["inventory_position"] == opening_units - fold.keys[name].moved_units + requested[name], name
-    return Audit(len(orders), refused, len(keys), len(requests), len(published) - len(requests))
+    revisions = sum(request["revision"] for request in requests.values())
+    return Audit(len(orders), refused, len(keys), len(requests), len(published) - revisions)
+
+
+def _accepted(inventory: list[Logged]) -> dict[str, int]:
+    events = [record.fields for record in inventory]
+    return {one["restock_id"]: one["quantity"] for one in events if one["type"] == "restock_accepted"}
 
 
 def is_refused(record: Logged) -> bool:

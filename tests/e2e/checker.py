@@ -139,10 +139,10 @@ class PartitionFold:
 
 
 def unique_requests(restocks: list[Logged]) -> dict[str, dict[str, Any]]:
-    """Return requests by id; a repeated id must repeat its bytes."""
-    values: dict[str, bytes] = {}
+    """Return the last revision of requests by id; a repeated revision must repeat its bytes."""
+    values: dict[tuple[str, int], bytes] = {}
     for record in restocks:
-        restock_id = record.fields["restock_id"]
+        told = (record.fields["restock_id"], record.fields["revision"])
         assert record.value is not None
-        assert values.setdefault(restock_id, record.value) == record.value, f"two payloads of {restock_id}"
-    return {restock_id: json.loads(value) for restock_id, value in values.items()}
+        assert values.setdefault(told, record.value) == record.value, f"two payloads of {told}"
+    return {restock_id: json.loads(values[restock_id, revision]) for restock_id, revision in sorted(values)}

@@ -1,4 +1,4 @@
-"""``python -m tests.e2e.failpoints POINT FLAG worker``: a worker that SIGKILL ends at a point once the file FLAG exists.
+"""``python -m tests.e2e.failpoints POINT FLAG worker``: a worker ended by SIGKILL at a point, once the file FLAG exists.
 
 The points are put into the product's functions from outside, so that the
 product itself knows nothing of them. Chunks of closings and rebuilds are made

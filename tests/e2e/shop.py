@@ -74,9 +74,11 @@ def answers(requests: Mapping[str, Mapping[str, Any]], done: set[str]) -> Iterat
     """Yield acceptance and receipt of every request that is not in ``done``, and put it there."""
     for restock_id in sorted(requests.keys() - done):
         request = requests[restock_id]
+        done.add(restock_id)
+        if request["quantity"] == 0:  # taken back before anybody answered
+            continue
         about = {name: request[name] for name in ("restock_id", "location", "sku", "quantity")}
         key = f"{request['location']}|{request['sku']}".encode()
         for kind in ("restock_accepted", "stock_received"):
             event = {"type": kind, "event_id": f"{kind}-{restock_id}", "event_time": request["decided_at"]}
             yield keyed(key, {**about, **event})
-        done.add(restock_id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replenishment.engine.columns import LineKind
 from replenishment.engine.state import PartitionState
 from replenishment.events import (
     CatalogEntry,
@@ -24,6 +25,7 @@ from tests.engine.builders import HOUR, Ledger, Line, catalog_batch, inventory_b
 from tests.engine.test_review import KEY, requests, sell, selling
 
 OPEN = ("pending", "on_order", "in_transit")
+PARTS = (*OPEN, "withdrawn")
 
 
 @dataclass
@@ -66,38 +68,42 @@ class Book:
     def _receive(self, event: StockReceived) -> None:
         parts = self.requests[event.restock_id or ""]
         left = event.units
-        for part in ("in_transit", "on_order", "pending"):
+        for part in ("in_transit", "on_order", "pending", "withdrawn"):
             taken = min(left, parts[part])
             parts[part] -= taken
             left -= taken
         parts["received"] += event.units
-        is_open = any(parts[part] for part in OPEN)
-        if event.final or not is_open:
-            parts.update(dict.fromkeys(OPEN, 0))
+        is_answerable = any(parts[part] for part in PARTS)
+        if event.final or not is_answerable:
+            parts.update(dict.fromkeys(PARTS, 0))
             self.settled.add(event.restock_id or "")
 
     def _answer(self, event: InventoryEvent, parts: dict[str, int]) -> None:
         if isinstance(event, RestockAccepted):
-            parts["pending"] = 0
+            parts["pending"] = parts["withdrawn"] = 0
             parts["on_order"] = max(0, event.units - parts["in_transit"] - parts["received"])
             if not any(parts[part] for part in OPEN) and parts["received"]:
                 self.settled.add(event.restock_id)
         elif isinstance(event, RestockShipped):
             left = event.units
-            for part in ("on_order", "pending"):
+            for part in ("on_order", "pending", "withdrawn"):
                 taken = min(left, parts[part])
                 parts[part] -= taken
                 parts["in_transit"] += taken
                 left -= taken
         elif isinstance(event, RestockRejected):
-            parts["pending"] = parts["on_order"] = 0
+            parts["pending"] = parts["on_order"] = parts["withdrawn"] = 0
             self.settled.add(event.restock_id)
 
 
-def requested() -> tuple[PartitionState, Ledger, list[str]]:
-    """Return a key with two open requests of which no more are made."""
+def requested(given_back: int = 0) -> tuple[PartitionState, Ledger, list[str]]:
+    """Return a key with two requests of which no more are made; units given back withdraw the younger first."""
     state, ledger = selling()
     sell(state, ledger, 150, 150)
+    if given_back:
+        start, at = state.progress.positions["orders"], state.progress.clock
+        back = Line(start, KEY, at, given_back, LineKind.CANCELLED, placed_at=at)
+        play(state, [order_columns([back], start, start + 1)], ledger)
     play(state, [catalog_batch([CatalogEntry(KEY, active=False)], start=1)], ledger)
     return state, ledger, [one.restock_id for one in requests(ledger)][:2]
 
@@ -105,7 +111,13 @@ def requested() -> tuple[PartitionState, Ledger, list[str]]:
 def book_of(state: PartitionState) -> Book:
     """Return the book as the engine has it before the events."""
     parts = {
-        restock_id: {"pending": one.parts.pending, "on_order": 0, "in_transit": 0, "received": 0}
+        restock_id: {
+            "pending": one.parts.pending,
+            "on_order": 0,
+            "in_transit": 0,
+            "received": 0,
+            "withdrawn": one.parts.withdrawn,
+        }
         for restock_id, one in state.requests.items()
     }
     return Book(int(state.hot["net_units"][0]), int(state.hot["counted_at"][0]), parts)
@@ -145,9 +157,12 @@ def events_of(history: list[tuple[str, int, int, int, bool, int]], ids: list[str
     return made
 
 
-@given(history=histories())
-def test_any_events_in_any_order_leave_what_the_rules_say(history: list[tuple[str, int, int, int, bool, int]]) -> None:
-    state, ledger, ids = requested()
+@given(history=histories(), given_back=st.sampled_from([0, 160, 300]))
+def test_any_events_in_any_order_leave_what_the_rules_say(
+    history: list[tuple[str, int, int, int, bool, int]], given_back: int
+) -> None:
+    state, ledger, ids = requested(given_back)
+    assert [state.requests[one].parts.withdrawn > 0 for one in ids] == [given_back == 300, given_back > 0]
     book = book_of(state)
     for place, event in enumerate(events_of(history, ids, state.progress.clock)):
         play(state, [inventory_batch([event], start=place)], ledger)
@@ -156,8 +171,8 @@ def test_any_events_in_any_order_leave_what_the_rules_say(history: list[tuple[st
         assert int(state.hot["net_units"][0]) == book.net
         for restock_id, parts in book.requests.items():
             has = state.requests[restock_id].parts
-            assert (has.pending, has.on_order, has.in_transit, has.received) == tuple(
-                parts[name] for name in (*OPEN, "received")
+            assert (has.pending, has.on_order, has.in_transit, has.received, has.withdrawn) == tuple(
+                parts[name] for name in (*OPEN, "received", "withdrawn")
             )
             assert has.is_settled == (restock_id in book.settled)
     assert sum("takes no more answers" in getattr(one, "reason", "") for one in ledger.said) == book.contradicted

@@ -25,7 +25,7 @@ from tests.simulate.test_loop import played, worlds
 @given(world=worlds(), lost_sales=st.booleans())
 def test_every_request_of_any_world_is_recomputed_from_its_evidence(world: World, lost_sales: bool) -> None:
     loop = played(world, Period(T0, BucketWidth(86_400), 10), lost_sales=lost_sales, forecaster=MeanForecaster())
-    for one in loop.decisions:
+    for one in loop.orders:
         request = json.loads(restock_record(one.request, None, "urn:restock").value or b"")
         made = recomputed(request["evidence"])
         assert made.differences(request) == []
@@ -98,6 +98,21 @@ def test_the_command_explains_a_request_of_a_replay(tmp_path: Path) -> None:
     assert told["matches"]
     assert told["request"] == request
     assert told["recomputed"]["quantity"] == request["quantity"]
+
+
+def test_the_command_says_that_and_why_a_request_was_taken_back(tmp_path: Path) -> None:
+    (*_, request) = replayed(tmp_path)
+    evidence = request["evidence"] | {"inventory_position": 99, "reorder_point": 33}
+    withdrawal = request | {"revision": 2, "quantity": 0, "withdrawn": "needless", "evidence": evidence}
+    path = tmp_path / "withdrawn.ndjson"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in (request, withdrawal, request)))
+    words = ["explain", request["restock_id"], "--restocks", str(path)]
+    plain = CliRunner().invoke(cli, words)
+    assert plain.exit_code == 0
+    assert f"Computed again from these facts: {request['quantity']} units, the same." in plain.stdout
+    assert "without it the inventory position of 99 is above the reorder point of 33" in plain.stdout
+    told = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert (told["request"], told["withdrawal"]) == (request, withdrawal)
 
 
 def test_evidence_that_was_changed_does_not_make_the_quantity_and_fails(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from replenishment.closed_loop.loop import ClosedLoop
 from replenishment.closed_loop.world import Lines, Period, World
 from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, LineKind, OrderColumns, Tick
 from replenishment.engine.plan import Plan
-from replenishment.events import CatalogEntry, InventoryEvent, StockCounted, StockReceived
+from replenishment.events import CatalogEntry, InventoryEvent, RestockAccepted, StockCounted, StockReceived
 from replenishment.forecaster import ClosedBucket, Forecast, Serving
 from replenishment.quantiles import QuantileGrid
 from stream_app.ports import RecordBatch
@@ -209,7 +209,7 @@ def test_units_are_conserved_whatever_the_policy(world: World, lost_sales: bool)
     asked = int(sums["asked_units"].sum() + sums["unstocked_units"].sum())
     if not any(isinstance(one, StockCounted) and one.occurred_at > T0 for one in world.events):
         assert asked == int(world.lines.units[inside].sum())
-    assert int(sums["ordered_units"].sum()) == sum(one.request.units for one in loop.decisions)
+    assert int(sums["ordered_units"].sum()) == sum(one.request.units for one in loop.orders)
 
 
 @settings(max_examples=15)
@@ -256,6 +256,9 @@ def _event(offset: int, event: InventoryEvent) -> Kept:
     about: dict[str, object] = {"event_id": event.event_id, "event_time": event.occurred_at}
     if isinstance(event, StockCounted):
         return _kept(offset, event.key, type="stock_counted", on_hand=event.on_hand_units, **about)
+    if isinstance(event, RestockAccepted):
+        answer = {"restock_id": event.restock_id, "quantity": event.units}
+        return _kept(offset, event.key, type="restock_accepted", **answer, **about)
     assert isinstance(event, StockReceived)
     more = {"quantity": event.units, "restock_id": event.restock_id, "final": event.final}
     return _kept(offset, event.key, type="stock_received", **more, **about)

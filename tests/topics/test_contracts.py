@@ -34,7 +34,9 @@ def validator(role: str) -> jsonschema.Draft7Validator:
 
 def golden(role: str) -> list[dict[str, Any]]:
     lines = [
-        json.loads(line) for file in COMMITTED.glob(f"golden/{role}-*.ndjson") for line in file.read_text().splitlines()
+        json.loads(line)
+        for file in sorted(COMMITTED.glob(f"golden/{role}-*.ndjson"))
+        for line in file.read_text().splitlines()
     ]
     assert lines
     return lines
@@ -102,7 +104,8 @@ def test_a_schema_says_of_each_message_what_the_decoder_says(role: Role) -> None
 
 
 def test_a_request_that_is_none_is_refused() -> None:
-    (request,) = golden("restock")
+    request, withdrawal, *_ = golden("restock")
+    assert not validator("restock").is_valid({**withdrawal, "quantity": 24})
     for name, value in (("quantity", 0), ("restock_id", 3), ("decided_at", "yesterday"), ("evidence", None)):
         assert not validator("restock").is_valid({**request, name: value})
     assert not validator("demand").is_valid({**golden("demand")[0], "kind": "open"})

@@ -1,6 +1,7 @@
 """The example of a warehouse: killed at any moment and sent the same request again, it takes each once."""
 
 import json
+import runpy
 import sqlite3
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def test_it_takes_each_request_once_across_repeats_and_kills(
     names = TopicNames(f"{unique_name}.")
     create(kafka_bootstrap, names, 2, 1)
     database, topic = tmp_path / "picks.sqlite", names.of("restock")
-    (request,) = golden("restock")
+    (request, *_) = golden("restock")
     requests = [{**request, "restock_id": f"id-{number}", "quantity": number + 1} for number in range(40)]
     sent = [*requests, *requests[5:15], {**requests[3], "revision": 2}]
     for share, expected in ((sent[:20], 20), (sent[20:], 41)):
@@ -59,6 +60,22 @@ def picked(database: Path) -> int:
         connection.close()
 
 
+def test_what_is_taken_back_is_not_picked() -> None:
+    (request, *_) = golden("restock")
+    warehouse = runpy.run_path(str(EXAMPLE))
+    database = sqlite3.connect(":memory:")
+    database.execute(warehouse["TABLE"])
+    for told in (
+        {**request, "restock_id": "kept"},
+        {**request, "restock_id": "taken back"},
+        {**request, "restock_id": "taken back", "revision": 2, "quantity": 0},
+        {**request, "restock_id": "taken back"},
+    ):
+        warehouse["take"](database, told)
+    assert warehouse["open_picks"](database) == [("kept", request["quantity"])]
+    database.close()
+
+
 def test_it_is_short_enough_to_be_read() -> None:
     code = [line for line in EXAMPLE.read_text().splitlines() if line.strip()]
-    assert len(code) <= 36
+    assert len(code) <= 42

@@ -216,6 +216,18 @@ def test_the_largest_chunk_of_demand_has_at_most_512_kib() -> None:
     assert len(record.value) <= 512 * 1024
 
 
+def test_a_withdrawal_is_a_revision_of_no_units_and_an_event_of_its_own() -> None:
+    withdrawal = msgspec.structs.replace(RESTOCK, revision=2, units=0, withdrawn="needless")
+    asked, (taken_back,) = (
+        encoded(effects(restocks=[RESTOCK], causes=[-1]))[0],
+        encoded(effects(restocks=[withdrawal], causes=[-1])),
+    )
+    value, headers = json.loads(taken_back.value or b""), dict(taken_back.headers)
+    assert value == json.loads(asked.value or b"") | {"revision": 2, "quantity": 0, "withdrawn": "needless"}
+    assert (headers["ce_id"], headers["ce_type"]) == (f"{RESTOCK.restock_id}/2".encode(), b"restock.withdrawn")
+    assert taken_back.key == asked.key
+
+
 def test_a_turn_is_encoded_as_restocks_then_demand_then_dead_letters() -> None:
     turn = effects(
         restocks=[RESTOCK],
