@@ -15,13 +15,14 @@ from replenishment.engine.rows import (
     accuracy_table,
     deliveries_table,
     events_table,
+    held_table,
     hot_table,
     restocks_table,
     seen_table,
     terms_table,
     window_table,
 )
-from replenishment.engine.state import OpenRequest, PartitionState
+from replenishment.engine.state import HeldLine, OpenRequest, PartitionState
 from replenishment.stock import RequestParts, RequestStatus
 
 NO_KEY = b""
@@ -36,7 +37,7 @@ def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
     own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
-    own += [deliveries_table(), accuracy_table()]
+    own += [deliveries_table(), accuracy_table(), held_table()]
     if state.first_open_bucket != NEVER:
         own += [seen_table(state.first_open_bucket + ahead) for ahead in range(plan.open_buckets)]
     return own if state.champion.grid is None else [*own, state.champion.table]
@@ -128,6 +129,11 @@ def _restore_accuracy(state: PartitionState, versions: Sequence[bytes], records:
             state.accounts[version] = account
 
 
+def _restore_held(state: PartitionState, offsets: Sequence[bytes], records: Records) -> None:
+    for offset, record in zip(offsets, records.tolist(), strict=True):
+        state.held[int(offset)] = HeldLine(*record)
+
+
 def _known_rows(state: PartitionState, keys: Sequence[bytes]) -> Int64s:
     return np.array([state.keys.rows[key] for key in keys], dtype=np.int64)
 
@@ -141,4 +147,5 @@ _RESTORE = {
     "deliveries": _restore_deliveries,
     "forecast": _restore_forecast,
     "accuracy": _restore_accuracy,
+    "held": _restore_held,
 }

@@ -22,6 +22,8 @@ from replenishment.policy import ServiceKind
 from replenishment.segments import CELLS
 
 LAYOUT = 4
+LONGEST_KEY_BYTES = 129
+"""Of a stock key: two parts of 64 characters and what joins them."""
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
 SEEN_IN_A_ROW = 64
@@ -228,6 +230,25 @@ def deliveries_table() -> Table:
 def events_table() -> Table:
     """Fingerprints of the last inventory events of a key, oldest first, 0 = none."""
     return Table("events", np.dtype([("fingerprints", "<u8", (REMEMBERED_EVENTS,))]))
+
+
+def held_table() -> Table:
+    """Order lines far ahead of the clock; field = offset."""
+    return Table(
+        "held",
+        np.dtype(
+            [
+                ("kind", "u1"),  # LineKind
+                ("key", f"S{LONGEST_KEY_BYTES}"),
+                ("occurred_at", "<i8"),
+                ("placed_at", "<i8"),
+                ("units", "<i8"),
+                ("price", "<i8"),
+                ("identity", "<u8"),
+                ("order", "<u8"),
+            ]
+        ),
+    )
 
 
 def seen_table(bucket: int) -> Table:

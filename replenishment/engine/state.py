@@ -115,11 +115,26 @@ class OpenRequest:
         return self.needed_by != NEVER
 
 
+@dataclass(frozen=True, slots=True)
+class HeldLine:
+    """One order line that is far ahead of the clock, see ``hold``; ``order`` is the hash of its order, 0 = none."""
+
+    kind: int
+    key: bytes
+    occurred_at: int
+    placed_at: int
+    units: int
+    price: int
+    identity: int
+    order: int
+
+
 @dataclass(slots=True)
 class PartitionState:
     """All of one partition.
 
     Structured arrays have capacity for more rows than there are keys.
+    ``held`` are lines far ahead of the clock, by offset.
     ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
     requests of a key, kept for speed and never stored; so is ``unanswered``,
     the ids of a row's requests that were made here and nobody has answered,
@@ -144,6 +159,7 @@ class PartitionState:
     unanswered: dict[int, list[str]] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
     seen: dict[int, SeenLines] = field(default_factory=dict)
+    held: dict[int, HeldLine] = field(default_factory=dict)
     abandoned: list[str] = field(default_factory=list)
     accounts: dict[str, Records] = field(default_factory=dict)
     open_requests: int = 0

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from replenishment.engine.rows import (
     accuracy_table,
     deliveries_table,
     events_table,
+    held_table,
     hot_table,
     restocks_table,
     seen_table,
@@ -40,6 +41,7 @@ class Turn:
     events: set[int] = field(default_factory=set)
     deliveries: set[int] = field(default_factory=set)
     seen: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
     restocks: list[RestockRequested] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     demand: list[DemandClosed] = field(default_factory=list)
@@ -73,6 +75,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         repeated=progress.repeated + counts.repeated,
         not_stock=progress.not_stock + counts.not_stock,
         rejected=progress.rejected + len(turn.rejections),
+        held=len(state.held),
     )
     dropped, state.abandoned = state.abandoned, []
     return Effects(
@@ -116,6 +119,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _events(state, turn),
         _deliveries(state, turn),
         _accounts(state, turn),
+        _held(state, turn),
         *(_seen(state, bucket) for bucket in sorted(turn.seen)),
     ]
     if state.incoming is not None:
@@ -179,6 +183,14 @@ def _accounts(state: PartitionState, turn: Turn) -> RowWrites:
     names = [one.version.encode() for one in scored]
     records = np.concatenate([one.account for one in scored]) if scored else state.champion.account[:0]
     return accuracy_table().writes(names, records, gone)
+
+
+def _held(state: PartitionState, turn: Turn) -> RowWrites:
+    kept = [offset for offset in sorted(turn.held) if offset in state.held]
+    gone = tuple(b"%d" % offset for offset in sorted(turn.held) if offset not in state.held)
+    table = held_table()
+    records = np.array([astuple(state.held[offset]) for offset in kept], dtype=table.row)
+    return table.writes([b"%d" % offset for offset in kept], records, gone)
 
 
 def _seen(state: PartitionState, bucket: int) -> RowWrites:

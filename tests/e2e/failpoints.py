@@ -1,4 +1,4 @@
-"""``python -m tests.e2e.failpoints POINT FLAG worker``: a worker ended by SIGKILL at a point, once the file FLAG exists.
+"""``python -m tests.e2e.failpoints POINT FLAG worker``: a worker that SIGKILL ends at a point once FLAG exists.
 
 The points are put into the product's functions from outside, so that the
 product itself knows nothing of them. Chunks of closings and rebuilds are made
@@ -28,7 +28,7 @@ from stream_app.wire.json_wire import JsonWire
 from stream_app.worker import stream
 from stream_app.worker.crew import Crew
 
-CHUNK_KEYS = 8
+CHUNK_KEYS = 12
 SESSION_SECONDS = 6.0
 """The least that a broker takes."""
 
