@@ -19,6 +19,7 @@ from model_store import self_test
 from model_store.errors import ArtifactCorrupt, PublishRefused, SpecMismatch
 from model_store.files import read_directory, sync_directory, write_durably
 from model_store.kinds.table import FILES, KINDS, kind_of
+from model_store.lead_times import LARGEST_LEAD_TIMES_BYTES, LEAD_TIMES, LeadTimePriors, WithLeadTimes
 from model_store.onnx_graph import LARGEST_GRAPH_BYTES
 from model_store.priors import LARGEST_PRIORS_BYTES, PRIORS, Priors, WithPriors
 from model_store.self_test import SelfTest
@@ -31,6 +32,8 @@ SCHEMA = 1
 MANIFEST, SELF_TEST = "manifest.json", "self_test.json"
 VERSION_ID = re.compile(r"[a-z][a-z0-9_]{0,31}-\d{8}-[0-9a-f]{8}")
 _LARGEST_JSON_BYTES = 2**20
+_OPTIONAL = {PRIORS: LARGEST_PRIORS_BYTES, LEAD_TIMES: LARGEST_LEAD_TIMES_BYTES}
+"""Files that a version of any kind may carry, and their largest size."""
 _LONGEST_TEXT = 100
 _LATEST_AT = 4_102_444_800_000  # 2100-01-01
 
@@ -89,7 +92,7 @@ class Draft:
 
     Raises:
         ValueError: If the data span is empty or out of range, a metric is no number, the parent no version
-            id, a text not printable, or the files are not exactly those of the kind, with or without priors.
+            id, a text not printable, or the files are not exactly those of the kind, with or without optional ones.
     """
 
     spec: ModelSpec
@@ -103,7 +106,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         _require_sound(self)
-        if kind_of(self.spec.kind, set(self.files) - {PRIORS}) is None:
+        if kind_of(self.spec.kind, set(self.files) - set(_OPTIONAL)) is None:
             raise ValueError(f"kind {self.spec.kind} with files {sorted(self.files)} is not one of {sorted(KINDS)}")
 
     def forecaster(self) -> Forecaster:
@@ -202,11 +205,11 @@ def read(directory: Path, *, packaged: bool = False) -> Artifact:
         SpecMismatch: If the manifest is of a schema or kind that this program does not know.
     """
     limits = dict.fromkeys((MANIFEST, SELF_TEST), _LARGEST_JSON_BYTES)
-    limits |= {PRIORS: LARGEST_PRIORS_BYTES}
+    limits |= _OPTIONAL
     limits |= dict.fromkeys(FILES, LARGEST_GRAPH_BYTES)
     files = read_directory(directory, limits, packaged=packaged)
     manifest = _parsed_manifest(files.pop(MANIFEST, b""), directory)
-    own = set(files) - {SELF_TEST, PRIORS}
+    own = set(files) - {SELF_TEST, *_OPTIONAL}
     if kind_of(manifest.spec.kind, own) is None or set(files) != set(manifest.files):
         raise _changed(directory, f"holds {sorted(files)}, its manifest lists {sorted(manifest.files)}")
     for name, raw in files.items():
@@ -226,13 +229,15 @@ def load(directory: Path, *, packaged: bool = False) -> Forecaster:
 
 
 def _built(version: str, spec: ModelSpec, files: Mapping[str, bytes]) -> Forecaster:
-    """Return the forecaster of a kind's files; with priors its young keys lean on them."""
-    own = {name: raw for name, raw in files.items() if name != PRIORS}
+    """Return the forecaster of a kind's files; with priors its young keys lean on them, and on suppliers' delays."""
+    own = {name: raw for name, raw in files.items() if name not in _OPTIONAL}
     kind = kind_of(spec.kind, own)
     if kind is None:
         raise SpecMismatch(f"version {version} of kind {spec.kind} has files {sorted(files)}; publish it again")
-    built = kind.build(version, spec, own)
-    return WithPriors(built, Priors.from_json(files[PRIORS], spec.grid)) if PRIORS in files else built
+    built: Forecaster = kind.build(version, spec, own)
+    if PRIORS in files:
+        built = WithPriors(built, Priors.from_json(files[PRIORS], spec.grid))
+    return WithLeadTimes(built, LeadTimePriors.from_json(files[LEAD_TIMES])) if LEAD_TIMES in files else built
 
 
 def _require_sound(described: Manifest | Draft) -> None:

@@ -11,10 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from model_store.signal_spec import FLAGS, HOLIDAY, SignalSpec
+from model_store.signal_spec import SignalSpec
 from model_store.spec import FeatureSpec
 from replenishment.arrays import Bools, Float32s
 from replenishment.forecaster import ClosedBucket
+from replenishment.signals import FLAGS, HOLIDAY
 
 DAY_SECONDS = 86_400
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-PROMOTION, PRICE, HOLIDAY = "promotion", "price", "holiday"
-FLAGS = frozenset({PROMOTION, HOLIDAY})
-"""Strengths from 0 to 1, where nothing planned is 0; all others are measured against their own running mean."""
+from replenishment.signals import HOLIDAY
+
 MOST_CHANNELS = 16
 _CHANNEL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _MOST_HOLIDAYS = 4096

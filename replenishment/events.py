@@ -77,6 +77,33 @@ InventoryEvent: TypeAlias = (
 )
 
 
+class SignalPlanned(msgspec.Struct, frozen=True, gc=False):
+    """Something beside demand is planned, or was measured, from ``starts_at`` until before ``ends_at``.
+
+    ``occurred_at`` is when it was said, None = nobody told; ``values`` are by
+    channel, each once, by name: ``promotion`` is a strength from 0 to 1,
+    ``price`` above 0, any other a number of the user's own.
+    """
+
+    key: bytes
+    signal_id: str
+    occurred_at: int | None
+    starts_at: int
+    ends_at: int
+    values: tuple[tuple[str, float], ...]
+
+
+class SignalWithdrawn(msgspec.Struct, frozen=True, gc=False):
+    """What was planned under a ``signal_id`` will not be."""
+
+    key: bytes
+    signal_id: str
+    occurred_at: int | None
+
+
+SignalEvent: TypeAlias = SignalPlanned | SignalWithdrawn
+
+
 class CatalogEntry(msgspec.Struct, frozen=True, gc=False):
     """Terms of one stock key; the defaults hold where the catalog says nothing.
 
@@ -127,7 +154,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     ``cold_start`` says that the key had closed fewer than 14 buckets.
     ``positions`` are the next offsets of each input topic at the decision.
     ``used_level`` is the level after online calibration, None where it is the
-    ``service_level``.
+    ``service_level``. ``planned_units`` are the part of ``expected_units`` that
+    is due to plans (below 0 = they lower demand), None where nothing is planned.
     """
 
     policy: Literal["(s,S)", "(R,S)", "(s,nQ)", "min/max"]
@@ -165,6 +193,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     model_rung: str
     positions: Mapping[str, int]
     used_level: float | None = None
+    planned_units: float | None = None
 
 
 class RestockRequested(msgspec.Struct, frozen=True, gc=False):
@@ -172,7 +201,8 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
 
     A later ``revision`` replaces the ones before it. 0 units take the request
     back, and ``withdrawn`` says why; the position parts in its evidence are
-    then those without it.
+    then those without it. ``unit_cost`` is the catalog's, for whoever orders
+    jointly; None = not known.
     """
 
     restock_id: str
@@ -186,6 +216,7 @@ class RestockRequested(msgspec.Struct, frozen=True, gc=False):
     model_version: str
     evidence: Evidence
     withdrawn: Literal["needless"] | None = None
+    unit_cost: float | None = None
 
 
 class OrderWithheld(msgspec.Struct, frozen=True, gc=False):

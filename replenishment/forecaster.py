@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+import numpy as np
+
 from replenishment.arrays import Float32s, Float64s, Int32s, Int64s, Names
 from replenishment.quantiles import QuantileGrid
 
@@ -24,6 +26,12 @@ class KnownAhead:
     def of_rows(self, rows: Int64s) -> Self:
         """Return what is known of some keys, in the order of ``rows``."""
         return type(self)(self.names, self.values[rows])
+
+    def without_plans(self) -> Self:
+        """Return what would be known if nothing were planned after the closed bucket."""
+        values = self.values.copy()
+        values[:, 1:] = np.nan
+        return type(self)(self.names, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,20 @@ class ClosedBucket:
     known_ahead: KnownAhead | None = None
     categories: Names | None = None
 
+    def of_rows(self, rows: Int64s) -> Self:
+        """Return the bucket of some keys, in the order of ``rows``."""
+        if len(rows) == len(self.demand_units):
+            return self
+        return type(self)(
+            self.bucket,
+            self.demand_units[rows],
+            self.order_lines[rows],
+            self.available_ratio[rows],
+            self.age_buckets[rows],
+            known_ahead=None if self.known_ahead is None else self.known_ahead.of_rows(rows),
+            categories=None if self.categories is None else self.categories[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -58,14 +80,6 @@ class Forecast:
 
     quantiles: Float32s
     memory: Float32s
-
-
-class Signals(Protocol):
-    """What closings are told beside demand."""
-
-    def known(self, bucket: int, keys: Sequence[bytes]) -> KnownAhead:
-        """Return what was known of B stock keys when a bucket closed; of a key without plans nothing is."""
-        ...
 
 
 class Availability(Protocol):
@@ -120,14 +134,12 @@ class Serving:
 
     ``rung`` says how far down the fallback the champion stands: ``champion``,
     ``starter`` or ``moving_average``; ``is_requesting`` is False while
-    requests are held back (observing or paused). ``signals`` tell closings
-    what is planned, ``availability`` in which share of a bucket a key could be
-    sold, None if nobody knows of any.
+    requests are held back (observing or paused). ``availability`` tells
+    closings in which share of a bucket a key could be sold, None if nobody knows.
     """
 
     champion: Forecaster
     incoming: Forecaster | None = None
     rung: str = "champion"
     is_requesting: bool = True
-    signals: Signals | None = None
     availability: Availability | None = None

@@ -1,10 +1,11 @@
 """Lead times in buckets: from days of the catalog, from deliveries, and the interval that a decision must cover."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from replenishment.arrays import Float64s, Int64s
+from replenishment.arrays import Float64s, Int64s, Names
 from replenishment.buckets import BucketWidth
 
 REMEMBERED_DELIVERIES = 12
@@ -65,6 +66,26 @@ def delay_buckets(arrived_at: int, needed_by: int, width: BucketWidth) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Delays:
+    """How many buckets later than promised goods of B keys come, as chances.
+
+    ``buckets`` (B, K) are below 0 for what comes early, ``weights`` (B, K) add up to 1.
+    """
+
+    buckets: Int64s
+    weights: Float64s
+
+
+@runtime_checkable
+class KnowsSuppliers(Protocol):
+    """A forecaster whose version carries what suppliers take."""
+
+    def delays(self, suppliers: Names) -> Delays:
+        """Return the delays of each key's supplier (B,), a name of bytes; empty = none is named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class LeadTimes:
     """Lead time of B keys as chances: support (B, K) in buckets, each value once, and weights (B, K) that add up to 1.
 
@@ -72,7 +93,8 @@ class LeadTimes:
     deliveries share the rest, however many came before them: a mixture of the
     prior and the empirical distribution, with the weight of the prior falling
     as k / (n + k) (a Dirichlet process prior; Ferguson, A Bayesian Analysis of
-    Some Nonparametric Problems, Annals of Statistics 1(2), 1973).
+    Some Nonparametric Problems, Annals of Statistics 1(2), 1973). Where delays
+    of suppliers are known, the prior is the catalog's value moved by them.
     """
 
     buckets: Int64s
@@ -84,13 +106,14 @@ class LeadTimes:
         return cls(buckets[:, None], np.ones((len(buckets), 1)))
 
     @classmethod
-    def learnt(cls, promised: Int64s, delivered: Int64s, observed: Int64s) -> "LeadTimes":
-        """Return what promises and deliveries say together.
+    def learnt(cls, promised: Int64s, delivered: Int64s, observed: Int64s, delays: Delays | None = None) -> "LeadTimes":
+        """Return what promises, deliveries and, if they are known, suppliers' delays say together.
 
         Args:
             promised: Lead time of the catalog, (B,), buckets.
             delivered: The latest deliveries, (B, N), buckets; columns from ``observed`` on mean nothing.
             observed: How many deliveries there ever were, (B,).
+            delays: Of the supplier of each key.
 
         Example:
             >>> times = LeadTimes.learnt(np.array([7]), np.array([[9, 7, 9, 9]]), np.array([4]))
@@ -98,13 +121,19 @@ class LeadTimes:
             ([[7, 9]], [[0.625, 0.375]])
             >>> times.mean().tolist(), times.deviation().round(3).tolist()
             ([7.75], [0.968])
+            >>> late = Delays(np.array([[0, 2]]), np.array([[0.25, 0.75]]))
+            >>> LeadTimes.learnt(np.array([7]), np.array([[9]]), np.array([0]), late).weights.tolist()
+            [[0.25, 0.75]]
         """
         remembered = np.minimum(observed, delivered.shape[1])
         is_known = np.arange(delivered.shape[1]) < remembered[:, None]
         promise = PROMISE_WEIGHT / (PROMISE_WEIGHT + observed)
         each = np.where(is_known, ((1 - promise) / np.maximum(remembered, 1))[:, None], 0.0)
-        values = np.column_stack([promised, np.where(is_known, delivered, promised[:, None])])
-        return cls(*_each_once(values, np.column_stack([promise, each])))
+        prior, chances = promised[:, None], np.ones((len(promised), 1))
+        if delays is not None:
+            prior, chances = np.clip(prior + delays.buckets, 0, LONGEST_BUCKETS), delays.weights
+        values = np.column_stack([prior, np.where(is_known, delivered, prior[:, :1])])
+        return cls(*_each_once(values, np.column_stack([promise[:, None] * chances, each])))
 
     def mean(self) -> Float64s:
         """Return the expected lead time in buckets, (B,)."""

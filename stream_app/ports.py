@@ -114,6 +114,25 @@ class Outcome(Enum):
         return self in (Outcome.APPLIED, Outcome.REPEATED)
 
 
+class Written(Protocol):
+    """What a store needs of one turn, whoever made it."""
+
+    @property
+    def progress(self) -> Progress:
+        """Where the partition stands after it."""
+        ...
+
+    @property
+    def writes(self) -> Sequence[RowWrites]:
+        """Rows to write and to delete."""
+        ...
+
+    @property
+    def dropped_tables(self) -> Sequence[str]:
+        """Tables to unlink before."""
+        ...
+
+
 class StateStore(Protocol):
     """Durable state of partitions; raises Unavailable or StateCorrupt only."""
 
@@ -130,7 +149,7 @@ class StateStore(Protocol):
         """Every row of a table, in chunks, each key once; StateCorrupt if a row has another width."""
         ...
 
-    async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+    async def apply(self, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
         """Write one turn whole if epoch and turn match; the identical call may be repeated.
 
         Dropped tables go before rows are written: a table may be dropped and begun anew in one turn.

@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     max_request_ratio: float = Field(
         4.0, gt=0, description="Largest request, in order-up-to levels; guards against blunders."
     )
+    joint_orders: bool = Field(
+        False,
+        description="Whether requests go to `proposals` for `restock buyer`, which orders jointly from each supplier.",
+    )
     calibrate: bool = Field(
         False,
         description="Whether decision levels move, within bounds, until demand stays within them as often as the"

@@ -33,7 +33,7 @@ TRAINING_COMMANDS = {
     "promotions": "model_store.cli.promotions",
     "report": "model_store.cli.report",
     "shadow": "model_store.cli.shadow",
-    "starter": "model_store.cli.train",
+    "starter": "model_store.cli.rebuild_starter",
     "train": "model_store.cli.train",
 }
 

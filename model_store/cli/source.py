@@ -88,6 +88,7 @@ class Source:
     bucket_offset_seconds: int
     until: datetime | None
     signals: Path | None
+    signals_topic: str | None
     signal_columns: str
     covariate_columns: str
     catalog: Path | None
@@ -99,6 +100,8 @@ class Source:
         named = click.get_current_context().get_parameter_source("kafka") is ParameterSource.COMMANDLINE
         if self.orders is not None and named:
             raise click.UsageError("--kafka and --orders are two sources; name one")
+        if self.signals_topic is not None and (self.signals is not None or self.kafka is None):
+            raise click.UsageError("--signals-topic is read on --kafka, and --signals FILE in place of it; name one")
 
     def read(self, reporter: "Reporter", archive: Path | None = None) -> "DemandHistory":
         """Return the demand, cut at ``until``; that of a topic by way of an archive, if a directory for one is named.
@@ -123,24 +126,32 @@ class Source:
     def with_plans(
         self, history: "DemandHistory", grid: "AnchoredGrid", reach_buckets: int, reporter: "Reporter"
     ) -> "DemandHistory":
-        """Return a history that knows the plans of the signals file, up to so many buckets ahead; the same without one.
+        """Return a history that knows the plans of a file or topic, up to so many buckets ahead; the same without them.
 
         Raises:
-            UnusableHistory: Naming the rows, if the file cannot be read.
+            UnusableHistory: Naming the rows, if the file cannot be read, or if the topic cannot.
         """
-        if self.signals is None:
+        if self.signals is None and self.signals_topic is None:
             return history
         from model_store.training import signals_file
 
-        reporter.stage(f"reading {self.signals.name}")
         ahead, after = (
             [name.strip() for name in named.split(",") if name.strip()]
             for named in (self.signal_columns, self.covariate_columns)
         )
-        read = signals_file.read_signals(self.signals, ahead, after)
-        planned = signals_file.with_plans(history, read, reach_buckets, grid)
-        reporter.say(f"{self.signals.name}: {read.said_of(history.keys)}")
-        return planned
+        name = self.signals.name if self.signals else f"{self.topic_prefix}{self.signals_topic}"
+        reporter.stage(f"reading {name}")
+        if self.signals is not None:
+            read: signals_file.SignalsFile | None = signals_file.read_signals(self.signals, ahead, after)
+        else:
+            from model_store.training.signals_topic import read_signals_topic
+
+            read = read_signals_topic(str(self.kafka), name, ahead, after, lambda _done, _of: None)
+        if read is None:
+            reporter.say(f"{name}: no plans yet")
+            return history
+        reporter.say(f"{name}: {read.said_of(history.keys)}")
+        return signals_file.with_plans(history, read, reach_buckets, grid)
 
     def with_holidays(
         self,
@@ -219,8 +230,8 @@ _OPTIONS = (
     click.option("--topic-prefix", envvar="RESTOCK_TOPIC_PREFIX", show_envvar=True, default=""),
     click.option(
         "--orders",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="CSV, NDJSON or Parquet file of order lines to read instead of Kafka.",
+        type=click.Path(exists=True, path_type=Path),
+        help="CSV, NDJSON or Parquet file of order lines, or a directory of such files, to read instead of Kafka.",
     ),
     click.option("--bucket", type=WidthType(), default="1d", show_default=True, help="Bucket width for --orders."),
     click.option(
@@ -240,6 +251,11 @@ _OPTIONS = (
         "--signals",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="File of planned promotions and prices, and other columns that are named below.",
+    ),
+    click.option(
+        "--signals-topic",
+        metavar="TOPIC",
+        help="Topic of plans, without the prefix, to read beside --kafka instead of a file: signals.",
     ),
     click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas."),
     click.option("--covariate-columns", default="", help="Columns of numbers that are known afterwards, with commas."),

@@ -1,12 +1,12 @@
-"""Commands that train: `train` for a shop's own demand, `starter` for the version that the package carries.
+"""The command `train`: a version on a shop's own demand.
 
-Loaded only when one of them is named. The result is one JSON object with
+Loaded only when it is named. The result is one JSON object with
 ``--json``; progress and sentences go to stderr.
 """
 
-import json
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ import click
 
 from model_store.cli.along import fit_along, machines_of
 from model_store.cli.main import models_option, reported_errors
+from model_store.cli.outcome import json_option, seed_option, show
 from model_store.cli.source import SOURCE_FIELDS, DurationType, Source, reported, source_options
+from model_store.cli.suppliers import SupplierSource
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS
-from model_store.starter import starter_directory
 
 if TYPE_CHECKING:
     from model_store.training.history import DemandHistory
@@ -26,19 +27,9 @@ if TYPE_CHECKING:
     from model_store.training.plan import RunPlan
     from model_store.training.progress import Reporter
 
-_STDOUT = "-"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """Those that forecasts are read at."""
-
-json_option = click.option(
-    "--json",
-    "json_file",
-    is_flag=False,
-    flag_value=_STDOUT,
-    metavar="[FILE]",
-    help="Write what was done as one JSON object to FILE, or to stdout.",
-)
-seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 
 
 class LevelsType(click.ParamType):
@@ -94,6 +85,13 @@ class LevelsType(click.ParamType):
     help="What the inputs of a net may take beside TensorFlow; of more SKUs a sample is drawn.",
 )
 @click.option(
+    "--disk-gb",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="What more of them may take in a file below --work while a net is fitted, instead of a sample.",
+)
+@click.option(
     "--decision-levels",
     type=LevelsType(),
     default="0.9,0.95,0.99",
@@ -121,6 +119,9 @@ class LevelsType(click.ParamType):
     show_default=True,
     help="Loopback port of /metrics, /live and /ready with --every; 0 takes any free one.",
 )
+@click.option("--lead-times", is_flag=True, help="Learn what suppliers take from the topics restock and inventory.")
+@click.option("--restocks", type=FILE, help="Learn it from this file of requests, with --inventory, instead of topics.")
+@click.option("--inventory", type=FILE, help="File of inventory events, with --restocks.")
 @click.option("--ends-with-stdin", is_flag=True, hidden=True)
 @seed_option
 @json_option
@@ -140,6 +141,9 @@ def train(
     layers: int | None,
     units: int | None,
     json_file: str | None,
+    lead_times: bool,
+    restocks: Path | None,
+    inventory: Path | None,
     **options: Any,
 ) -> None:
     """Train a version on closed demand, publish it, and promote it if it forecasts better than what serves now.
@@ -154,6 +158,7 @@ def train(
     kind = _sized(kind, layers, units)
     kept = work or models / ".trainer"
     source = Source(**{name: options.pop(name) for name in SOURCE_FIELDS})
+    suppliers = SupplierSource(lead_times, restocks, inventory, source.kafka, source.topic_prefix)
     if every is not None:
         if once or json_file:
             raise click.UsageError("--every stays and writes no result; leave out --once and --json")
@@ -170,7 +175,7 @@ def train(
         _require_known(kind)
         machines = None if once else machines_of(os.environ, reporter)
         plan = partial(_plan, begun=begun, kept=kept, kind=kind, machines=machines, **options)
-        run = partial(_train, models=models, reporter=reporter)
+        run = partial(_train, models=models, reporter=reporter, suppliers=suppliers)
         if once:
             read = partial(_read, source, reporter, kept / "archive")
             summary = run_round(kept, plan, full_every, read, run)
@@ -182,7 +187,7 @@ def train(
     if summary is None:
         click.echo("no bucket is new: nothing was trained", err=True)
     else:
-        _show(summary, json_file)
+        show(summary, json_file)
 
 
 def _read(source: Source, reporter: "Reporter", archive: Path | None = None) -> "DemandHistory":
@@ -207,6 +212,7 @@ def _plan(
     epochs: int | None,
     seconds_at_most: float | None,
     memory_gb: float,
+    disk_gb: float,
     decision_levels: tuple[float, ...],
     seed: int,
     machines: "Machines | None",
@@ -214,6 +220,7 @@ def _plan(
     from model_store.cli.one_round import FITS
     from model_store.training.checkpoint import Checkpoints
     from model_store.training.plan import DEFAULT_EPOCHS, LEAST_STEPS, RunPlan
+    from model_store.training.room import Room
 
     return RunPlan(
         epochs=epochs or DEFAULT_EPOCHS,
@@ -225,43 +232,22 @@ def _plan(
         promotes=not no_promote,
         refreshes=refresh,
         decision_levels=decision_levels,
-        most_bytes=round(memory_gb * 2**30),
+        room=Room(round(memory_gb * 2**30), round(disk_gb * 2**30), kept),
         checkpoints=Checkpoints(kept / FITS) if machines is None or machines.is_first else None,
         machines=machines,
     )
 
 
-def _train(history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter") -> "Summary":
+def _train(
+    history: "DemandHistory", plan: "RunPlan", *, models: Path, reporter: "Reporter", suppliers: SupplierSource
+) -> "Summary":
+    plan = replace(plan, lead_times=suppliers.lead_times(history, reporter))
     # Loaded only now that there is something to learn from: TensorFlow takes seconds.
     from model_store.training.pipeline import train as run
     from model_store.versions import Versions
 
     now_at = time.time_ns() // 1_000_000
     return run(history, Versions(models), plan, reporter, clock=time.monotonic, now_at=now_at)
-
-
-@click.command()
-@click.option(
-    "--orders",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Online Retail as Parquet, with the columns of the original.",
-)
-@click.option(
-    "--into",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=starter_directory,
-    help="Directory to replace; default: the package's own.",
-)
-@seed_option
-@json_option
-def starter(orders: Path, into: Path, seed: int, json_file: str | None) -> None:
-    """Train the starter version again, on generated demand and Online Retail before 2011-06-01."""
-    with reported() as reporter:
-        from model_store.training.starter import rebuild  # loads TensorFlow
-
-        made = rebuild(orders, into, seed, reporter, clock=time.monotonic)
-    _show(made.summary, json_file)
 
 
 def _sized(kind: str, layers: int | None, units: int | None) -> str:
@@ -280,16 +266,3 @@ def _require_known(kind: str) -> None:
         raise click.UsageError(f"{kind}: {error}") from error
     if not is_known:
         raise click.UsageError(f"{kind!r} cannot be trained; --kind is one of {known_models()}")
-
-
-def _show(summary: "Summary", json_file: str | None) -> None:
-    did = "promoted" if summary.is_promoted else "published, not promoted"
-    click.echo(f"{summary.version}: {did}", err=True)
-    for reason in summary.verdict.reasons:
-        click.echo(f"  {reason}", err=True)
-    if json_file == _STDOUT:
-        click.echo(json.dumps(summary.as_json()))
-    elif json_file is not None:
-        Path(json_file).write_text(json.dumps(summary.as_json()) + "\n")
-    else:
-        click.echo(summary.version)

@@ -77,19 +77,31 @@ def bucketed(
     Raises:
         UnusableHistory: If there are no lines, or keys and buckets are too many to be held.
     """
+    return history_of_counts(counted(lines, grid or width), width, last_bucket)
+
+
+def counted(lines: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+    """Return units and lines of each ``key`` and ``bucket`` that checked lines name; see `bucketed`."""
     is_placed = pl.col("type") == PLACED
-    counted = lines.select(
+    named = lines.select(
         key=pl.format("{}|{}", "location", "sku"),
         at=pl.when(is_placed).then("event_time").otherwise("placed_at"),
         units=pl.when(is_placed).then("quantity").otherwise(-pl.col("quantity")),
         is_placed=is_placed & (pl.col("quantity") > 0),
     )
-    buckets = (grid or width).buckets_of(counted["at"].to_numpy().astype(np.int64))
-    sums = (
-        counted.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64))
-        .group_by("key", "bucket", maintain_order=True)
-        .agg(units=pl.col("units").sum(), lines=pl.col("is_placed").sum())
+    buckets = grid.buckets_of(named["at"].to_numpy().astype(np.int64))
+    return added(
+        named.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64), lines=pl.col("is_placed").cast(pl.Int64))
     )
+
+
+def added(counts: pl.DataFrame) -> pl.DataFrame:
+    """Return counts with each key and bucket once."""
+    return counts.group_by("key", "bucket", maintain_order=True).agg(pl.col("units", "lines").sum())
+
+
+def history_of_counts(sums: pl.DataFrame, width: BucketWidth, last_bucket: int | None = None) -> DemandHistory:
+    """Return the history of counts that name each key and bucket once; see `bucketed`."""
     keys = sums["key"].unique().sort()
     cells = Cells(
         rows=keys.search_sorted(sums["key"]).to_numpy().astype(np.int64),

@@ -9,7 +9,7 @@ import polars as pl
 
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
-from model_store.training.orders_file import NO_LOCATION, read_frame
+from model_store.training.orders_file import NO_LOCATION, read_frame, shards_of
 
 CATEGORY = "category"
 LONGEST_BYTES = 64
@@ -30,9 +30,19 @@ def read_categories(catalog: Path | None, orders: Path | None) -> Mapping[str, s
     path = catalog or orders
     if path is None:
         return None
+    known: dict[str, str] = {}
+    for shard in shards_of(path):
+        found = _categories_in(shard, is_catalog=catalog is not None)
+        if found is None:
+            return None
+        known |= found
+    return known
+
+
+def _categories_in(path: Path, *, is_catalog: bool) -> Mapping[str, str] | None:
     frame = read_frame(path)
     missing = [name for name in ("sku", CATEGORY) if name not in frame.columns]
-    if missing and catalog is None:
+    if missing and not is_catalog:
         return None
     if missing:
         raise UnusableHistory(

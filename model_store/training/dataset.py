@@ -15,7 +15,8 @@ import numpy as np
 
 from model_store.spec import FeatureSpec
 from model_store.training.history import DemandHistory
-from model_store.training.inputs import inputs_of
+from model_store.training.inputs import Inputs, inputs_of
+from model_store.training.room import IN_MEMORY, Room
 from replenishment.arrays import Float32s, Float64s, Int64s
 from replenishment.quantiles import QuantileGrid
 
@@ -28,8 +29,6 @@ SCORED_PLACES = 20
 """Buckets with loss in a long window, evenly apart: targets of neighbours overlap, all of them teach little more."""
 BATCH_KEYS = 64
 CLIP = 6.0
-MOST_INPUT_BYTES = 2**30
-"""Inputs and sums that are held unless a run says otherwise; of more keys a sample is drawn."""
 _SUMS_BYTES = 20
 """Of a key in a bucket, beside its inputs: scale and two running sums."""
 
@@ -197,7 +196,7 @@ def sequences(
     grid: QuantileGrid,
     seed: int,
     *,
-    most_bytes: int = MOST_INPUT_BYTES,
+    room: Room = IN_MEMORY,
     standardisation: Standardisation | None = None,
 ) -> Sequences:
     """Return the sequences of a history.
@@ -207,29 +206,31 @@ def sequences(
         spec: Features that inputs are.
         grid: Horizons of the targets.
         seed: Of the sample that is drawn of too many keys.
-        most_bytes: What inputs and sums may take.
+        room: What inputs may take, in memory and on disk.
         standardisation: Of the inputs, as some weights know it; None: that of this history.
+
+    Raises:
+        UnusableHistory: If the disk has not the room.
     """
-    most = max(1, most_bytes // ((4 * (spec.demand_inputs + spec.signal_inputs) + _SUMS_BYTES) * history.buckets))
+    key_bytes = (4 * (spec.demand_inputs + spec.signal_inputs) + _SUMS_BYTES) * history.buckets
+    most = max(1, room.most_bytes // key_bytes)
     if len(history.keys) > most:
         chosen = np.random.default_rng(seed).choice(len(history.keys), most, replace=False)
         history = history.of_rows(np.sort(chosen))
-    raw = inputs_of(history, spec)
-    own, days = raw.own, raw.calendar
+    raw = _kept_inputs(history, spec, room, key_bytes)
     if standardisation is None:
-        standardisation = _standardised(history, spec, own, days).joined(signal_standardisation(spec, raw.signals))
+        standardisation = _standardised(history, spec, raw).joined(signal_standardisation(spec, raw.signals))
     ends = np.cumsum([0, spec.demand_inputs, spec.calendar_inputs, spec.signal_inputs])
     own_part, calendar_part, signal_part = (standardisation.part(slice(*part)) for part in pairwise(ends.tolist()))
-    for block, signals in zip(own, raw.signals, strict=True):
-        block[:], signals[:] = own_part.applied(block), signal_part.applied(signals)
-    unborn = np.arange(history.buckets) < history.born[:, None]
-    own[unborn] = 0
+    for born, own, signals in zip(history.born.tolist(), raw.own, raw.signals, strict=True):
+        own[:], signals[:] = own_part.applied(own), signal_part.applied(signals)
+        own[:born] = 0
     return Sequences(
         history=history,
         grid=grid,
         standardisation=standardisation,
-        own=own,
-        calendar=calendar_part.applied(days),
+        own=raw.own,
+        calendar=calendar_part.applied(raw.calendar),
         signals=raw.signals,
         scale=raw.scale,
         units_before=_running(history.demand_units),
@@ -237,16 +238,33 @@ def sequences(
     )
 
 
-def _standardised(history: DemandHistory, spec: FeatureSpec, own: Float32s, days: Float32s) -> Standardisation:
+def _kept_inputs(history: DemandHistory, spec: FeatureSpec, room: Room, key_bytes: int) -> Inputs:
+    """Return raw inputs in memory, or in a file where they do not fit: then of some keys after the other."""
+    count = len(history.keys)
+    if count * key_bytes <= room.memory_bytes:
+        return inputs_of(history, spec)
+    own = room.on_disk((count, history.buckets, spec.demand_inputs))
+    signals = room.on_disk((count, history.buckets, spec.signal_inputs))
+    scale, days = np.ones((count, history.buckets), dtype=np.float32), np.zeros((history.buckets, 0), dtype=np.float32)
+    together = max(1, room.memory_bytes // (4 * key_bytes))
+    for first in range(0, count, together):
+        rows = np.arange(first, min(first + together, count))
+        part = inputs_of(history.of_rows(rows), spec)
+        own[rows], signals[rows], scale[rows], days = part.own, part.signals, part.scale, part.calendar
+    return Inputs(spec, own, days, signals, scale)
+
+
+def _standardised(history: DemandHistory, spec: FeatureSpec, raw: Inputs) -> Standardisation:
     """Standardisation of demand and calendar over all buckets since birth; the calendar weighs a bucket by its keys."""
     total, squares = np.zeros((2, spec.demand_inputs + spec.calendar_inputs))
-    for column in range(history.buckets):
-        born = history.born_by(column)
-        inputs = own[:born, column].astype(np.float64)
-        total[: spec.demand_inputs] += inputs.sum(axis=0)
-        squares[: spec.demand_inputs] += np.square(inputs).sum(axis=0)
-        total[spec.demand_inputs :] += born * days[column]
-        squares[spec.demand_inputs :] += born * np.square(days[column])
+    own, calendar = slice(spec.demand_inputs), slice(spec.demand_inputs, None)
+    for born, inputs in zip(history.born.tolist(), raw.own, strict=True):
+        seen = inputs[born:].astype(np.float64)
+        total[own] += seen.sum(axis=0)
+        squares[own] += np.square(seen).sum(axis=0)
+    alive = np.searchsorted(history.born, np.arange(history.buckets), side="right")
+    total[calendar] = alive @ raw.calendar.astype(np.float64)
+    squares[calendar] = alive @ np.square(raw.calendar, dtype=np.float64)
     return Standardisation.of(total, squares, float((history.buckets - history.born).sum()))
 
 
@@ -256,8 +274,10 @@ def signal_standardisation(spec: FeatureSpec, signals: Float32s) -> Standardisat
     A channel has one deviation at all horizons, since they share the weights that read it. One that never was
     anything but usual is not read.
     """
-    squares = np.square(signals, dtype=np.float64).sum(axis=(0, 1))
-    counts = np.count_nonzero(signals, axis=(0, 1)).astype(np.float64)
+    squares, counts = np.zeros((2, signals.shape[2]))
+    for one in signals:
+        squares += np.square(one, dtype=np.float64).sum(axis=0)
+        counts += np.count_nonzero(one, axis=0)
     if spec.signals:
         channels, first = len(spec.signals.known_ahead), spec.signal_inputs - spec.ahead_inputs
         for sums in (squares, counts):

@@ -9,7 +9,6 @@ import numpy as np
 
 from model_store.artifact import Draft
 from model_store.kinds.table import STEP_GRAPH
-from model_store.signal_spec import HOLIDAY
 from model_store.spec import FeatureSpec, ModelSpec
 from model_store.training.checkpoint import digest_of
 from model_store.training.dataset import WINDOW_BUCKETS, Sequences, sequences
@@ -26,6 +25,7 @@ from model_store.training.progress import Reporter
 from model_store.training.warm_start import members_of
 from replenishment.arrays import Float32s
 from replenishment.quantiles import QuantileGrid
+from replenishment.signals import HOLIDAY
 
 SHORTEST_FIT_SECONDS = 5.0
 WARM_SHARE = 1 / 3
@@ -150,11 +150,11 @@ def _shown(learnt: DemandHistory, features: FeatureSpec, plan: RunPlan, start: _
     """
     if start is None:
         both = both_ways(learnt, features)
-        made = sequences(both, features, plan.wanted_grid, plan.seed, most_bytes=plan.most_bytes)
+        made = sequences(both, features, plan.wanted_grid, plan.seed, room=plan.room)
         return made, _ways(both, learnt)
     both = both_ways(learnt, features, WINDOW_BUCKETS)
     known = start.members[0].standardisation
-    made = sequences(both, features, start.grid, plan.seed, most_bytes=plan.most_bytes, standardisation=known)
+    made = sequences(both, features, start.grid, plan.seed, room=plan.room, standardisation=known)
     return replace(made, first_shown=max(both.buckets - WINDOW_BUCKETS, 0)), _ways(both, learnt)
 
 

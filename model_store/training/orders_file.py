@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from model_store.training.bucketing import CANCELLED, PLACED, bucketed
+from model_store.training.bucketing import CANCELLED, PLACED, added, bucketed, counted, history_of_counts
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.wrong_rows import refuse_wrong_rows
@@ -17,6 +17,7 @@ from replenishment.keys import PART
 
 REQUIRED = ("sku", "quantity", "event_time")
 NO_LOCATION = "main"
+ENDINGS = (".csv", ".ndjson", ".jsonl", ".json", ".parquet")
 MOST_UNITS = 1_000_000
 MOST_LINES = 100_000
 EARLIEST_AT = 946_684_800_000  # 2000-01-01
@@ -36,7 +37,8 @@ def read_orders(path: Path, width: BucketWidth) -> DemandHistory:
     """Return the history of a file with the columns of ``orders``.
 
     Args:
-        path: CSV with a header, NDJSON (``.ndjson``, ``.jsonl``, ``.json``) or Parquet, by the name's ending.
+        path: CSV with a header, NDJSON (``.ndjson``, ``.jsonl``, ``.json``) or Parquet, by the name's ending; or a
+            directory of such files, of which one at a time is held.
             Columns ``sku``, ``quantity``, ``event_time`` are required, ``location``, ``type`` and ``placed_at``
             are read, others are not. Times are RFC 3339, epoch milliseconds or timestamps; without a zone, UTC.
         width: Width of the buckets to count in.
@@ -44,7 +46,10 @@ def read_orders(path: Path, width: BucketWidth) -> DemandHistory:
     Raises:
         UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
     """
-    return history_of(read_frame(path), width, path.name)
+    counts = pl.DataFrame()  # nothing yet
+    for shard in shards_of(path):
+        counts = added(pl.concat([counts, counted(checked_lines(read_frame(shard), shard.name), width)]))
+    return history_of_counts(counts, width)
 
 
 def history_of(lines: pl.DataFrame, width: BucketWidth, source: str) -> DemandHistory:
@@ -58,7 +63,22 @@ def read_lines(path: Path) -> pl.DataFrame:
     Raises:
         UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
     """
-    return checked_lines(read_frame(path), path.name, allows_returns=True)
+    shards = [checked_lines(read_frame(one), one.name, allows_returns=True) for one in shards_of(path)]
+    return pl.concat(shards)
+
+
+def shards_of(path: Path) -> list[Path]:
+    """Return the files of a directory in the order of their names, hidden ones left out; or the file that it is.
+
+    Raises:
+        UnusableHistory: If the directory has none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.suffix.lower() in ENDINGS and not one.name.startswith("."))
+    if not found:
+        raise UnusableHistory(f"{path} holds no .csv, .ndjson or .parquet file. Name a directory that does, or a file")
+    return found
 
 
 def checked_lines(lines: pl.DataFrame, source: str, *, allows_returns: bool = False) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from model_store.kinds.moving_average import fallback
 from model_store.kinds.table import STEP_GRAPH
 from model_store.training.cluster import TF_CONFIG
 from model_store.training.cold_start import with_priors
+from model_store.training.deliveries import with_lead_times
 from model_store.training.errors import TrainingFailed
 from model_store.training.evaluate import Scores, held_out, rows_of
 from model_store.training.gate import Verdict, verdict
@@ -102,6 +103,7 @@ def train(
         plan = replace(plan, start=start_of(held, versions, reporter))
     learnt = history.until(trial.first)
     trained = with_priors(trainer(learnt, plan, reporter, clock, fit_by), learnt)
+    trained = with_lead_times(trained, plan.lead_times)
     challenger = _tried(trial, [trained.draft.forecaster()], reporter, clock)[0][0]
     decided = _decided(trial, challenger, tried, versions, champion)
     judged = replace(trained.draft, metrics=_metrics(challenger.scores, tried[-1].scores), parent=champion)
@@ -194,7 +196,7 @@ def _refitted(
     except TrainingFailed as error:
         reporter.say(f"the held-out buckets are not learnt, the version serves as it was judged: {error}")
         return None
-    return made.draft
+    return with_lead_times(made, plan.lead_times).draft
 
 
 def _champion(versions: Versions) -> str | None:

@@ -6,10 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from model_store.artifact import Draft
+from model_store.lead_times import LeadTimePriors
 from model_store.spec import DEFAULT_HORIZONS_BUCKETS, DEFAULT_LEVELS, FeatureSpec, ModelSpec, default_grid
 from model_store.training.checkpoint import Checkpoints
-from model_store.training.dataset import MOST_INPUT_BYTES
 from model_store.training.gate import DECISION_LEVELS
+from model_store.training.room import IN_MEMORY, Room
 from replenishment.quantiles import QuantileGrid
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ class RunPlan:
         refits: Whether an accepted version learns the held-out buckets too before it is promoted.
         refreshes: Whether a net goes on from the champion's weights, on recent buckets, instead of anew.
         start: Version that a net goes on from on recent buckets; None: from weights drawn with the seed.
-        most_bytes: What inputs of a net may take; of more keys a sample is drawn.
+        room: What inputs of a net may take; of more keys a sample is drawn.
         checkpoints: Where fits are kept from time to time; None: nowhere.
         machines: Who fits together; None: this machine alone.
+        lead_times: What suppliers take, which the version carries; None: nothing is known of it.
     """
 
     epochs: int = DEFAULT_EPOCHS
@@ -78,9 +80,10 @@ class RunPlan:
     refits: bool = True
     refreshes: bool = False
     start: Start | None = None
-    most_bytes: int = MOST_INPUT_BYTES
+    room: Room = IN_MEMORY
     checkpoints: Checkpoints | None = None
     machines: "Machines | None" = None
+    lead_times: LeadTimePriors | None = None
 
     @property
     def wanted_grid(self) -> QuantileGrid:

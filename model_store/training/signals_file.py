@@ -10,21 +10,33 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from model_store.signal_spec import HOLIDAY, MOST_CHANNELS, PRICE, PROMOTION
+from model_store.signal_spec import MOST_CHANNELS
 from model_store.training.bucketing import AnchoredGrid
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.orders_file import EARLIEST_AT, LATEST_AT, NO_LOCATION, instant, read_frame
-from model_store.training.plans import ALWAYS, FOREVER, Plans
-from model_store.training.wrong_rows import refuse_wrong_rows
-from replenishment.arrays import Int64s
+from model_store.training.plans import Plans
+from model_store.training.wrong_rows import Check, refuse_wrong_rows
 from replenishment.keys import PART
+from replenishment.signals import (
+    ALWAYS,
+    FOREVER,
+    HOLIDAY,
+    PRICE,
+    PROMOTION,
+    Spans,
+    cells_of,
+    first_closings,
+    touched_buckets,
+)
 
 REQUIRED = ("sku", "starts_at", "ends_at")
 PLANNED, WITHDRAWN = "planned", "withdrawn"
 HIGHEST_PRICE = 1e9
 MOST_CELLS = 2**26
-_KNOWN = (*REQUIRED, "location", "signal_id", "type", "event_time", PROMOTION, PRICE)
+TEXTS = (*REQUIRED, "location", "signal_id", "type", "event_time")
+"""Columns that are no channels."""
+_KNOWN = (*TEXTS, PROMOTION, PRICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +44,20 @@ class SignalsFile:
     """Checked rows of a file.
 
     Attributes:
-        rows: Columns ``key``, ``starts_at``, ``ends_at``, ``known_at`` and ``until_at`` (epoch milliseconds: the
-            row holds from the one to the other), ``is_planned`` and one of each channel.
+        rows: Columns ``key``, ``identity`` (the same for all that is said of one signal), ``starts_at``, ``ends_at``,
+            ``known_at`` and ``until_at`` (epoch milliseconds: the row holds from the one to the other),
+            ``is_planned`` and one of each channel.
         known_ahead: Channels that are planned.
         known_after: Channels that are measured.
         ignored: Columns of numbers that nobody named.
+        left_out: How many records of a topic are wrong: they are dead letters of the workers.
     """
 
     rows: pl.DataFrame
     known_ahead: tuple[str, ...]
     known_after: tuple[str, ...]
     ignored: tuple[str, ...]
+    left_out: int = 0
 
     @property
     def said(self) -> str:
@@ -50,7 +65,8 @@ class SignalsFile:
         ahead = ", ".join(self.known_ahead) or "nothing"
         after = f"; known afterwards: {', '.join(self.known_after)}" if self.known_after else ""
         left = f"; {len(self.ignored)} columns ignored: {', '.join(self.ignored)}" if self.ignored else ""
-        return f"{self.rows.height} signals, known ahead: {ahead}{after}{left}"
+        wrong = f"; {self.left_out} wrong records left out" if self.left_out else ""
+        return f"{self.rows.height} signals, known ahead: {ahead}{after}{left}{wrong}"
 
     def said_of(self, keys: Sequence[bytes]) -> str:
         """What was read, and how many stock keys of it are none of those that have orders."""
@@ -73,23 +89,42 @@ def read_signals(path: Path, ahead: Sequence[str] = (), after: Sequence[str] = (
     Raises:
         UnusableHistory: Naming the rows, if a column is missing or a row is out of range.
     """
-    frame = read_frame(path)
+    return signals_of(read_frame(path), path.name, ahead, after)
+
+
+def signals_of(
+    frame: pl.DataFrame, source: str, ahead: Sequence[str], after: Sequence[str], *, leaves_out_wrong: bool = False
+) -> SignalsFile:
+    """Return the plans and measurements of rows; see `read_signals` for columns and errors.
+
+    Args:
+        frame: The rows.
+        source: What to call them.
+        ahead: Further columns of numbers that are known ahead.
+        after: Columns of numbers that are known when their bucket has closed.
+        leaves_out_wrong: Whether rows that are out of range are left out and counted, not refused.
+    """
     missing = [name for name in (*REQUIRED, *ahead, *after) if name not in frame.columns]
     if missing:
         raise UnusableHistory(
-            f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns) or 'none'}. Signals "
+            f"{source} has no column {', '.join(missing)}; it has {', '.join(frame.columns) or 'none'}. Signals "
             f"need {', '.join(REQUIRED)}, and columns named with --signal-columns and --covariate-columns"
         )
     if HOLIDAY in (*ahead, *after):
-        raise UnusableHistory(f"{path.name}: the channel {HOLIDAY} is that of --holidays; give the column another name")
+        raise UnusableHistory(f"{source}: the channel {HOLIDAY} is that of --holidays; give the column another name")
     own = tuple(name for name in (PROMOTION, PRICE) if name in frame.columns and name not in after)
     known_ahead = tuple(dict.fromkeys((*own, *ahead)))
     known_after = tuple(name for name in dict.fromkeys(after) if name not in known_ahead)
-    _refuse_channels(path.name, known_ahead + known_after)
+    _refuse_channels(source, known_ahead + known_after)
     read = _typed(frame, known_ahead + known_after)
-    _refuse_wrong(read, frame, known_ahead + known_after, path.name)
+    checks = _checks(known_ahead + known_after)
+    count = read.height
+    if leaves_out_wrong:
+        read = read.filter(pl.all_horizontal(is_right.fill_null(value=False) for is_right, _, _ in checks))
+    else:
+        refuse_wrong_rows(read, frame, checks, source)
     ignored = tuple(name for name in frame.columns if name not in {*_KNOWN, *known_ahead, *known_after})
-    return SignalsFile(_superseded(read), known_ahead, known_after, ignored)
+    return SignalsFile(_superseded(read), known_ahead, known_after, ignored, count - read.height)
 
 
 def with_plans(history: DemandHistory, file: SignalsFile, reach_buckets: int, grid: AnchoredGrid) -> DemandHistory:
@@ -112,43 +147,27 @@ def plans_of(
     """
     place = {key.decode(): row for row, key in enumerate(stock_keys)}
     rows = file.rows.filter(pl.col("is_planned") & pl.col("key").is_in([*place]))
-    starts, ends = (rows[name].to_numpy().astype(np.int64) for name in ("starts_at", "ends_at"))
-    end = buckets.stop + reach_buckets
-    first = np.clip(grid.buckets_of(starts), buckets.start, end)
-    last = np.clip(grid.buckets_of(ends - 1) + 1, buckets.start, end)
-    counts = np.maximum(last - first, 0)
-    if int(counts.sum()) > MOST_CELLS:
+    names = file.known_ahead + file.known_after
+    starts, ends, known, until = (
+        rows[name].to_numpy().astype(np.int64) for name in ("starts_at", "ends_at", "known_at", "until_at")
+    )
+    spans = Spans(
+        names=names,
+        rows=np.array([place[key] for key in rows["key"].to_list()], dtype=np.int64),
+        starts_at=starts,
+        ends_at=ends,
+        known_from=first_closings(known, grid),
+        known_until=first_closings(until, grid),
+        values=rows.select(names).to_numpy().astype(np.float64) if names else np.empty((rows.height, 0)),
+    )
+    reached = range(buckets.start, buckets.stop + reach_buckets)
+    touched = int(touched_buckets(spans, reached, grid)[1].sum())
+    if touched > MOST_CELLS:
         raise UnusableHistory(
-            f"{rows.height} signals cover {int(counts.sum())} buckets together, at most {MOST_CELLS} are held. "
+            f"{rows.height} signals cover {touched} buckets together, at most {MOST_CELLS} are held. "
             "Shorten their spans, or choose wider buckets"
         )
-    plan = np.repeat(np.arange(rows.height), counts)
-    bucket = first[plan] + np.arange(len(plan)) - np.repeat(np.cumsum(counts) - counts, counts)
-    order = np.argsort(bucket, kind="stable")
-    plan, bucket = plan[order], bucket[order]
-    opens = bucket * (grid.width.seconds * 1000) + grid.start_of(0)
-    covered = np.minimum(ends[plan], opens + grid.width.seconds * 1000) - np.maximum(starts[plan], opens)
-    keys = np.array([place[key] for key in rows["key"].to_list()], dtype=np.int64)
-    names = file.known_ahead + file.known_after
-    values = rows.select(names).to_numpy().astype(np.float32) if names else np.empty((rows.height, 0), np.float32)
-    return Plans(
-        known_ahead=file.known_ahead,
-        known_after=file.known_after,
-        reach_buckets=reach_buckets,
-        rows=keys[plan],
-        buckets=bucket,
-        known_from=_first_origin(rows["known_at"].to_numpy(), grid)[plan],
-        known_until=_first_origin(rows["until_at"].to_numpy(), grid)[plan],
-        shares=(covered / (grid.width.seconds * 1000)).astype(np.float32),
-        values=values[plan],
-    )
-
-
-def _first_origin(at: Int64s, grid: AnchoredGrid) -> Int64s:
-    """First bucket whose end is not before each time: the first closing that knows what was said then."""
-    bounded = np.clip(at, EARLIEST_AT, LATEST_AT)
-    found = grid.buckets_of(bounded - 1)
-    return np.where(at == ALWAYS, ALWAYS, np.where(at == FOREVER, FOREVER, found))
+    return Plans(cells_of(spans, reached, grid), file.known_after, reach_buckets)
 
 
 def _refuse_channels(source: str, names: tuple[str, ...]) -> None:
@@ -193,13 +212,13 @@ def _number(frame: pl.DataFrame, name: str) -> pl.Expr:
     return pl.coalesce(words, text.cast(pl.Float64, strict=False))
 
 
-def _refuse_wrong(read: pl.DataFrame, frame: pl.DataFrame, names: tuple[str, ...], source: str) -> None:
-    """Raise for the first rows that are out of range, each with its first fault."""
+def _checks(names: tuple[str, ...]) -> list[Check]:
+    """Return what must hold of every row, in the order in which faults are told."""
     part = rf"^{PART.pattern}$"
     is_withdrawn = pl.col("type") == WITHDRAWN
     starts, ends = (pl.col(name).is_between(EARLIEST_AT, LATEST_AT) for name in ("starts_at", "ends_at"))
     told = pl.col("event_time").is_between(EARLIEST_AT, LATEST_AT)
-    checks = [
+    checks: list[Check] = [
         (pl.col("sku").str.contains(part), "sku", "1 to 64 of the characters A-Z a-z 0-9 . _ : / -"),
         (pl.col("location").str.contains(part), "location", "1 to 64 of the same characters as sku"),
         (pl.col("type").is_in([PLANNED, WITHDRAWN]), "type", f"{PLANNED} or {WITHDRAWN}"),
@@ -211,7 +230,7 @@ def _refuse_wrong(read: pl.DataFrame, frame: pl.DataFrame, names: tuple[str, ...
     for name in names:
         within, wanted = _range(name)
         checks.append((~pl.col(f"is_given_{name}") | within.fill_null(False), name, wanted))
-    refuse_wrong_rows(read, frame, checks, source)
+    return checks
 
 
 def _range(name: str) -> tuple[pl.Expr, str]:
@@ -228,13 +247,12 @@ def _superseded(read: pl.DataFrame) -> pl.DataFrame:
     told = pl.col("event_time").fill_null(ALWAYS)
     identity = pl.coalesce(pl.col("signal_id"), pl.format("\n{}", pl.col("row")))
     channels = [name for name in read.columns if f"is_given_{name}" in read.columns]
-    price = [pl.col(PRICE).log()] if PRICE in channels else []
     return (
         read.with_row_index("row")
-        .with_columns(*price, known_at=told, key=pl.format("{}|{}", "location", "sku"), identity=identity)
+        .with_columns(known_at=told, key=pl.format("{}|{}", "location", "sku"), identity=identity)
         .sort("known_at", "row")
         .with_columns(until_at=pl.col("known_at").shift(-1).over("key", "identity").fill_null(FOREVER))
         .sort("row")
-        .select("key", "starts_at", "ends_at", "known_at", "until_at", pl.col("type") == PLANNED, *channels)
+        .select("key", "identity", "starts_at", "ends_at", "known_at", "until_at", pl.col("type") == PLANNED, *channels)
         .rename({"type": "is_planned"})
     )

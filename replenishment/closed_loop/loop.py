@@ -2,11 +2,12 @@
 
 Suppliers accept at the end of the bucket; until then a cancellation may take a request back.
 
-Entries reach the engine in the order of replay: event time, then inventory
-before orders. A control record closes each bucket exactly at its end.
+Entries reach the engine in the order of replay: event time, then signals
+before inventory before orders. A control record closes each bucket exactly at its end.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -18,14 +19,15 @@ from replenishment.closed_loop.ledger import KeyOutcome, Ledger, outcome
 from replenishment.closed_loop.world import Period, World, time_passed
 from replenishment.engine.advance import advance
 from replenishment.engine.catalog import take_entry
-from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, Span, Tick
+from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, SignalBatch, Span, Tick
 from replenishment.engine.effects import Effects
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
 from replenishment.engine.state import PartitionState, opened
 from replenishment.engine.turn import Turn
-from replenishment.events import InventoryEvent, RestockAccepted, RestockRequested, StockReceived
+from replenishment.events import InventoryEvent, RestockAccepted, RestockRequested, SignalEvent, StockReceived
 from replenishment.forecaster import Serving
+from replenishment.signals import ALWAYS, FOREVER
 
 _JUST_BEFORE_MS = 1
 
@@ -79,6 +81,7 @@ class ClosedLoop:
             (event.occurred_at, next(self._sequence), event) for event in world.events
         ]
         heapq.heapify(self._due)
+        self._untold = deque(sorted(world.signals, key=_said_at))
         self._next_line = 0
         self._is_accounting = False
         self._withdrawn: set[str] = set()
@@ -92,6 +95,7 @@ class ClosedLoop:
     def history(self) -> PartitionState:
         """Play what is before the period, but for the last closing, and return the state; once, before ``run``."""
         self._take_catalog()
+        self._take_signals_at(ALWAYS)
         self._play_until(self._period.start_at)
         self._has_history = True
         return self.state
@@ -133,6 +137,10 @@ class ClosedLoop:
         self._next_line = int(np.searchsorted(self._world.lines.occurred_at, start))
         while self._due and self._due[0][0] < start:
             heapq.heappop(self._due)
+        while self._untold and _said_at(self._untold[0]) < start:
+            self._untold.popleft()
+        # at its end the last bucket before the start knows what becomes known at that instant
+        self._take_signals_at(start)
         for entry in self._world.catalog:
             take_entry(self.state, entry.key, entry, Turn())
         self._apply(time_passed(start - _JUST_BEFORE_MS, self._position("orders")))
@@ -143,11 +151,14 @@ class ClosedLoop:
 
     def _play_until(self, end: int) -> None:
         """Apply lines and events before a time; events come before lines of the same time."""
-        while self._due and self._due[0][0] < end:
-            at = self._due[0][0]
+        while (at := self._next_event_at()) < end:
             self._take_lines_before(at)
             self._take_events_at(at)
         self._take_lines_before(end)
+
+    def _next_event_at(self) -> int:
+        signal_at = _said_at(self._untold[0]) if self._untold else FOREVER
+        return min(signal_at, self._due[0][0] if self._due else FOREVER)
 
     def _take_lines_before(self, at: int) -> None:
         lines = self._world.lines
@@ -164,7 +175,17 @@ class ClosedLoop:
         self._apply(columns)
         self._ledger.take(self.state, before, columns)
 
+    def _take_signals_at(self, at: int) -> None:
+        told = []
+        while self._untold and _said_at(self._untold[0]) <= at:
+            told.append(self._untold.popleft())
+        if told:
+            start = self._position("signals")
+            span = Span("signals", start, start + len(told))
+            self._apply(SignalBatch(span, (), range(span.start, span.end), told))
+
     def _take_events_at(self, at: int) -> None:
+        self._take_signals_at(at)
         events = []
         while self._due and self._due[0][0] <= at:
             event = heapq.heappop(self._due)[2]
@@ -208,3 +229,7 @@ class ClosedLoop:
 
     def _position(self, topic: str) -> int:
         return self.state.progress.positions.get(topic, 0)
+
+
+def _said_at(event: SignalEvent) -> int:
+    return ALWAYS if event.occurred_at is None else event.occurred_at

@@ -9,7 +9,7 @@ from replenishment.arrays import Int64s, UInt8s
 from replenishment.buckets import BucketWidth
 from replenishment.closed_loop.suppliers import PUNCTUAL, Suppliers
 from replenishment.engine.columns import LineKind, OrderColumns, Span
-from replenishment.events import CatalogEntry, InventoryEvent
+from replenishment.events import CatalogEntry, InventoryEvent, SignalEvent
 
 DAY_MS = 86_400_000
 
@@ -107,7 +107,7 @@ def time_passed(at: int, position: int) -> OrderColumns:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What happens in any case: terms, lines, and inventory events by their times.
+    """What happens in any case: terms, lines, inventory events by their times, and signals as they become known.
 
     ``events`` hold the receipts of goods that were under way before; what the
     engine requests is delivered by ``suppliers``. ``priced`` are the terms whose
@@ -118,5 +118,6 @@ class World:
     catalog: Sequence[CatalogEntry]
     lines: Lines
     events: Sequence[InventoryEvent]
+    signals: Sequence[SignalEvent] = ()
     priced: Sequence[CatalogEntry] | None = None
     suppliers: Suppliers = PUNCTUAL

@@ -18,7 +18,16 @@ from replenishment.engine.closing import (
     settle_requests,
     unclosed,
 )
-from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, OrderColumns, Role, Tick, part
+from replenishment.engine.columns import (
+    CatalogBatch,
+    Entry,
+    InventoryBatch,
+    OrderColumns,
+    Role,
+    SignalBatch,
+    Tick,
+    part,
+)
 from replenishment.engine.effects import Effects, ShadowDecisions
 from replenishment.engine.hold import Doubt, first_doubt, hold, released
 from replenishment.engine.inventory import take_event
@@ -28,6 +37,7 @@ from replenishment.engine.review import review_closing, review_key, review_lines
 from replenishment.engine.rows import seen_table
 from replenishment.engine.scoring import end_bucket
 from replenishment.engine.shadow import added_up, compared
+from replenishment.engine.signals import forget_signals, take_signal
 from replenishment.engine.state import PartitionState
 from replenishment.engine.turn import PendingRejections, Turn, settle
 from replenishment.forecaster import Serving
@@ -64,6 +74,8 @@ def advance(state: PartitionState, entry: Entry, serving: Serving) -> Iterator[E
         yield _advance_inventory(state, entry, serving)
     elif isinstance(entry, CatalogBatch):
         yield _advance_catalog(state, entry)
+    elif isinstance(entry, SignalBatch):
+        yield _advance_signals(state, entry)
     else:
         yield from _advance_silence(state, entry, serving)
 
@@ -125,6 +137,7 @@ def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Itera
             review_closing(state, rows, bucket, serving, turn)
         if chunk == chunks - 1:
             settle_requests(state, turn)
+            forget_signals(state, bucket, turn)
             turn.buckets_closed = 1
             turn.drifted = end_bucket(state, bucket)
             turn.is_scored = True
@@ -246,6 +259,16 @@ def _advance_catalog(state: PartitionState, batch: CatalogBatch) -> Effects:
     for key, entry in zip(batch.keys, batch.entries, strict=True):
         take_entry(state, key, entry, turn)
     _stand_at(state, "catalog", batch.span.end)
+    turn.rejections += rejections.before(batch.span.end)
+    return settle(state, turn)
+
+
+def _advance_signals(state: PartitionState, batch: SignalBatch) -> Effects:
+    rejections = PendingRejections(batch.rejections)
+    turn = Turn()
+    for offset, event in zip(batch.offsets, batch.events, strict=True):
+        take_signal(state, offset, event, turn)
+    _stand_at(state, "signals", batch.span.end)
     turn.rejections += rejections.before(batch.span.end)
     return settle(state, turn)
 

@@ -19,8 +19,10 @@ from replenishment.engine.rows import FOREVER_UNITS, NEVER
 from replenishment.engine.scoring import score, take_forecasts, used_levels
 from replenishment.engine.state import ForecastColumns, OpenRequest, PartitionState
 from replenishment.engine.turn import Turn
+from replenishment.engine.uplift import planned_units
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
+from replenishment.lead_time import KnowsSuppliers
 from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
     Policy,
@@ -61,7 +63,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
         order_lines=demand.order_lines.astype(np.float32),
         available_ratio=demand.available_ratio.astype(np.float32),
         age_buckets=(bucket - state.window["born_bucket"][rows]).astype(np.int32),
-        known_ahead=serving.signals.known(bucket, demand.keys) if serving.signals else None,
+        known_ahead=state.signals.known_ahead(bucket, rows, _reach_of(serving), state.plan.width),
         categories=state.terms["category"][rows],
     )
     scored = step(state, state.champion, serving.champion, closed, rows)
@@ -70,7 +72,7 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
     if state.incoming is not None and serving.incoming is not None:
         ready = np.flatnonzero(is_ready(state, state.incoming, rows, bucket - 1))
         if len(ready):
-            step(state, state.incoming, serving.incoming, _part(closed, ready), rows[ready])
+            step(state, state.incoming, serving.incoming, closed.of_rows(ready), rows[ready])
             turn.incoming.append(rows[ready])
     state.hot["slot"][rows] = 0
     state.hot["is_held"][rows] = 0
@@ -81,24 +83,16 @@ def close_chunk(state: PartitionState, bucket: int, rows: Int64s, chunk: int, se
     turn.demand.append(msgspec.structs.replace(demand, scored=scored))
 
 
+def _reach_of(serving: Serving) -> int:
+    """Return how many buckets ahead anybody who steps reads."""
+    stepping = [one for one in (serving.champion, serving.incoming) if one is not None]
+    return max(one.grid.horizons_buckets[-1] for one in stepping)
+
+
 def is_ready(state: PartitionState, columns: ForecastColumns, rows: Int64s, bucket: int) -> Bools:
     """Return whether rows (B,) of a version stand at the end of ``bucket``: stepped through it, or born after it."""
     stepped = columns.rows["stepped_bucket"][rows]
     return np.asarray((stepped == bucket) | (state.window["born_bucket"][rows] > bucket))
-
-
-def _part(closed: ClosedBucket, places: Int64s) -> ClosedBucket:
-    if len(places) == len(closed.demand_units):
-        return closed
-    return ClosedBucket(
-        closed.bucket,
-        closed.demand_units[places],
-        closed.order_lines[places],
-        closed.available_ratio[places],
-        closed.age_buckets[places],
-        known_ahead=None if closed.known_ahead is None else closed.known_ahead.of_rows(places),
-        categories=None if closed.categories is None else closed.categories[places],
-    )
 
 
 def _demand_of(state: PartitionState, bucket: int, rows: Int64s, chunk: int, available_ratio: Float64s) -> DemandClosed:
@@ -150,10 +144,13 @@ def step(
 ) -> ForecastsScored:
     """Step one version for rows (B,) and set their levels under the catalog's terms; return what became known."""
     scored = score(state, columns, closed.bucket, rows)
-    forecast = forecaster.step(closed, columns.rows["memory"][rows])
+    memory = columns.rows["memory"][rows]
+    forecast = forecaster.step(closed, memory)
+    uplift = planned_units(state, forecaster, closed, memory, forecast, rows)
     columns.rows["memory"][rows] = forecast.memory
     columns.rows["stepped_bucket"][rows] = closed.bucket
     set_levels(state, columns, forecaster, forecast, rows)
+    columns.rows["planned_units"][rows] = uplift
     take_forecasts(state, columns, closed.bucket, rows, forecast)
     return scored
 
@@ -167,7 +164,8 @@ def set_levels(
 ) -> None:
     """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
-    intervals = intervals_of(terms, state.deliveries[rows], state.plan)
+    delays = forecaster.delays(terms["supplier"]) if isinstance(forecaster, KnowsSuppliers) else None
+    intervals = intervals_of(terms, state.deliveries[rows], state.plan, delays)
     targets = _targets(terms, state.plan)
     recent = recent_of(state, rows)
     demand = interval_demand(forecaster.grid, forecast.quantiles, intervals, targets)

@@ -1,6 +1,6 @@
 """What enters the engine: one batch of one topic, or time passing.
 
-Topics are named by role (``orders``, ``inventory``, ``catalog``); real names
+Topics are named by role (``orders``, ``signals``, …); real names
 are the shell's business. Every batch carries the rejections that the wire
 already made, so that they are settled in the same turn as the records beside
 them.
@@ -12,10 +12,12 @@ from enum import IntEnum
 from typing import Literal, TypeAlias
 
 from replenishment.arrays import Int64s, UInt8s, UInt64s
-from replenishment.events import CatalogEntry, InventoryEvent, Rejection
+from replenishment.events import CatalogEntry, InventoryEvent, Rejection, SignalEvent
 
-Role: TypeAlias = Literal["orders", "inventory", "catalog"]
-ROLES: tuple[Role, ...] = ("catalog", "inventory", "orders")
+Role: TypeAlias = Literal["orders", "inventory", "catalog", "signals", "suppliers", "proposals"]
+"""Every topic that is read; ``suppliers`` and ``proposals`` by the buyer, the others by the engine."""
+ROLES: tuple[Role, ...] = ("catalog", "signals", "inventory", "orders")
+"""Those of the engine, in the order in which files of the same time are taken."""
 
 
 class LineKind(IntEnum):
@@ -108,10 +110,20 @@ class CatalogBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalBatch:
+    """Accepted plans and measurements in log order, ``offsets`` (N,) beside them."""
+
+    span: Span
+    rejections: Sequence[Rejection]
+    offsets: Sequence[int]
+    events: Sequence[SignalEvent]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Silence: seconds that passed since the partition's last batch or tick, at least 0."""
 
     elapsed_seconds: float
 
 
-Entry: TypeAlias = OrderColumns | InventoryBatch | CatalogBatch | Tick
+Entry: TypeAlias = OrderColumns | InventoryBatch | CatalogBatch | SignalBatch | Tick

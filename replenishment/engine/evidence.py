@@ -39,6 +39,7 @@ _DERIVED = (
     "stepped_bucket",
     "textbook_reorder_units",
     "textbook_order_up_to_units",
+    "planned_units",
 )
 YOUNG_BUCKETS = 14
 """A key that has closed fewer buckets is new: its forecast leans on its category, where the version knows it."""
@@ -70,6 +71,7 @@ class KeyFacts(NamedTuple):
     stepped_bucket: int
     textbook_reorder_units: float
     textbook_order_up_to_units: float
+    planned_units: float
     minimum_units: int
     pack_units: int
     maximum_units: int
@@ -195,4 +197,5 @@ def evidence_of(
         model_rung=rung,
         positions=positions,
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
+        planned_units=round(facts.planned_units, 3) or None,
     )

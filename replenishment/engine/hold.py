@@ -14,8 +14,9 @@ import numpy as np
 
 from replenishment.arrays import Int64s
 from replenishment.engine.columns import LineKind, OrderColumns, Span
+from replenishment.engine.held import HeldLine
 from replenishment.engine.progress import UNKNOWN
-from replenishment.engine.state import HeldLine, PartitionState
+from replenishment.engine.state import PartitionState
 from replenishment.engine.turn import Turn
 from replenishment.events import Rejection
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from replenishment.arrays import Float32s, Int64s, Records
 from replenishment.engine.plan import Plan
-from replenishment.lead_time import LeadTimes, buckets_of_days, protection_buckets
+from replenishment.lead_time import Delays, LeadTimes, buckets_of_days, protection_buckets
 from replenishment.policy import IntervalDemand, Targets, needs_lead
 from replenishment.quantiles import ProtectionDemand, QuantileGrid, mixed, over
 
@@ -30,14 +30,14 @@ class Intervals:
     protection: Int64s
 
 
-def intervals_of(terms: Records, deliveries: Records, plan: Plan) -> Intervals:
-    """Return the intervals under terms (B,) and after deliveries (B,)."""
+def intervals_of(terms: Records, deliveries: Records, plan: Plan, delays: Delays | None = None) -> Intervals:
+    """Return the intervals under terms (B,) and after deliveries (B,), with suppliers' delays if they are known."""
     promised = buckets_of_days(terms["lead_time_days"], plan.width)
     review = buckets_of_days(terms["review_period_days"], plan.width)
     observed = deliveries["observed"].astype(np.int64) if plan.learns_lead_times else np.zeros_like(promised)
     lead_times = LeadTimes.certain(promised)
-    if observed.any():
-        lead_times = LeadTimes.learnt(promised, deliveries["buckets"].astype(np.int64), observed)
+    if observed.any() or (delays is not None and plan.learns_lead_times):
+        lead_times = LeadTimes.learnt(promised, deliveries["buckets"].astype(np.int64), observed, delays)
     # rounded first: a mean of 7.000000000000001 buckets is not eight
     lead = np.ceil(np.round(lead_times.mean(), 6)).astype(np.int64)
     protection = protection_buckets(lead, review)
@@ -52,11 +52,16 @@ def interval_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Interval
     if np.any(needs_lead(targets.kind)):
         lead = _over_lead(grid, quantiles, times, np.zeros(len(quantiles), dtype=np.int64))
     return IntervalDemand(
-        protection=_over_lead(grid, quantiles, times, intervals.after_lead),
+        protection=protection_demand(grid, quantiles, intervals),
         cover=_over_lead(grid, quantiles, times, intervals.cover),
         lead=lead,
         protection_buckets=intervals.protection,
     )
+
+
+def protection_demand(grid: QuantileGrid, quantiles: Float32s, intervals: Intervals) -> ProtectionDemand:
+    """Return the demand of B keys over the lead time and what a decision must cover after it."""
+    return _over_lead(grid, quantiles, intervals.lead_times, intervals.after_lead)
 
 
 def _over_lead(grid: QuantileGrid, quantiles: Float32s, times: LeadTimes, after: Int64s) -> ProtectionDemand:

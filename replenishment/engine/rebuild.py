@@ -9,6 +9,7 @@ from replenishment.engine.effects import Effects
 from replenishment.engine.rows import NEVER
 from replenishment.engine.state import ForecastColumns, PartitionState
 from replenishment.engine.turn import Turn, settle
+from replenishment.engine.uplift import planned_units
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster
 
 
@@ -94,15 +95,22 @@ def _warm(state: PartitionState, columns: ForecastColumns, incoming: Forecaster,
     quantiles = np.zeros((len(rows), len(grid.horizons_buckets), len(grid.levels)), dtype=np.float32)
     for bucket in range(int(first.min()), int(last.max()) + 1):
         inside = np.flatnonzero((first <= bucket) & (bucket <= last))
-        forecast = incoming.step(_observed(state, bucket, rows[inside]), memory[inside])
+        closed = _observed(state, bucket, rows[inside], grid.horizons_buckets[-1])
+        forecast = incoming.step(closed, memory[inside])
+        at_end = np.flatnonzero(last[inside] == bucket)
+        if len(at_end):
+            ended = rows[inside[at_end]]
+            made = Forecast(forecast.quantiles[at_end], forecast.memory[at_end])
+            uplift = planned_units(state, incoming, closed.of_rows(at_end), memory[inside[at_end]], made, ended)
+            columns.rows["planned_units"][ended] = uplift
         memory[inside], quantiles[inside] = forecast.memory, forecast.quantiles
     columns.rows["memory"][rows] = memory
     columns.rows["stepped_bucket"][rows] = last
     set_levels(state, columns, incoming, Forecast(quantiles, memory), rows)
 
 
-def _observed(state: PartitionState, bucket: int, rows: Int64s) -> ClosedBucket:
-    """The window's facts of one closed bucket."""
+def _observed(state: PartitionState, bucket: int, rows: Int64s, reach_buckets: int) -> ClosedBucket:
+    """The window's facts of one closed bucket, and what was known when it closed."""
     column = bucket % state.plan.window_buckets
     window = state.window
     return ClosedBucket(
@@ -111,5 +119,6 @@ def _observed(state: PartitionState, bucket: int, rows: Int64s) -> ClosedBucket:
         order_lines=window["lines"][rows, column].astype(np.float32),
         available_ratio=ratio_of(window["short_steps"][rows, column]).astype(np.float32),
         age_buckets=(bucket - window["born_bucket"][rows]).astype(np.int32),
+        known_ahead=state.signals.known_ahead(bucket, rows, reach_buckets, state.plan.width),
         categories=state.terms["category"][rows],
     )

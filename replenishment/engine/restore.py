@@ -7,6 +7,8 @@ import numpy as np
 
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import RowWrites
+from replenishment.engine.held import HeldLine, held_table
+from replenishment.engine.known import KeptSignal
 from replenishment.engine.repeats import SeenLines
 from replenishment.engine.rows import (
     NEVER,
@@ -15,14 +17,14 @@ from replenishment.engine.rows import (
     accuracy_table,
     deliveries_table,
     events_table,
-    held_table,
     hot_table,
     restocks_table,
     seen_table,
+    signals_table,
     terms_table,
     window_table,
 )
-from replenishment.engine.state import HeldLine, OpenRequest, PartitionState
+from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.stock import RequestParts, RequestStatus
 
 NO_KEY = b""
@@ -37,7 +39,7 @@ def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
     own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
-    own += [deliveries_table(), accuracy_table(), held_table()]
+    own += [deliveries_table(), accuracy_table(), held_table(), signals_table()]
     if state.first_open_bucket != NEVER:
         own += [seen_table(state.first_open_bucket + ahead) for ahead in range(plan.open_buckets)]
     return own if state.champion.grid is None else [*own, state.champion.table]
@@ -134,6 +136,31 @@ def _restore_held(state: PartitionState, offsets: Sequence[bytes], records: Reco
         state.held[int(offset)] = HeldLine(*record)
 
 
+def _restore_signals(state: PartitionState, fields: Sequence[bytes], records: Records) -> None:
+    for name, record in zip(fields, records.tolist(), strict=True):
+        ordinal, serial, channel = name.decode().split(".", 2)
+        row = int(ordinal)
+        if row >= state.keys.count:
+            raise KeyError(name)
+        signal, said_at, starts_at, ends_at, known_from, known_until, value, is_planned = record
+        found = {word.serial: word for word in state.signals.of(row)}
+        values = found[int(serial)].values if int(serial) in found else ()
+        if channel:
+            values = tuple(sorted((*values, (channel, value))))
+        found[int(serial)] = KeptSignal(
+            serial=int(serial),
+            signal=signal,
+            is_planned=bool(is_planned),
+            said_at=said_at,
+            known_from=known_from,
+            known_until=known_until,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            values=values,
+        )
+        state.signals.put(row, [found[one] for one in sorted(found)])
+
+
 def _known_rows(state: PartitionState, keys: Sequence[bytes]) -> Int64s:
     return np.array([state.keys.rows[key] for key in keys], dtype=np.int64)
 
@@ -148,4 +175,5 @@ _RESTORE = {
     "forecast": _restore_forecast,
     "accuracy": _restore_accuracy,
     "held": _restore_held,
+    "signals": _restore_signals,
 }

@@ -275,6 +275,7 @@ def _request(
         expires_at=expires_at,
         model_version=state.champion.version,
         evidence=evidence,
+        unit_cost=float(state.terms["unit_cost"][row]) or None,
     )
 
 

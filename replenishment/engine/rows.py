@@ -15,6 +15,7 @@ from replenishment.accuracy import MEASURES, SCORED_LEVELS
 from replenishment.arrays import Records
 from replenishment.drift import Watch
 from replenishment.engine.effects import RowWrites
+from replenishment.engine.known import KeptSignal
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
 from replenishment.lead_time import REMEMBERED_DELIVERIES
@@ -22,8 +23,6 @@ from replenishment.policy import ServiceKind
 from replenishment.segments import CELLS
 
 LAYOUT = 4
-LONGEST_KEY_BYTES = 129
-"""Of a stock key: two parts of 64 characters and what joins them."""
 NEVER = -(2**62)
 """A bucket before any other: a key without lines, a row that was never stepped."""
 SEEN_IN_A_ROW = 64
@@ -138,6 +137,7 @@ def forecast_table(version: str, memory_floats: int, levels: int) -> Table:
                 ("decided_level", "<f4"),  # of the forecast over protection that waits; 0 = decided otherwise
                 ("decided_units", "<f4"),
                 ("curve", "<f4", (levels,)),  # demand over the protection interval
+                ("planned_units", "<f4"),  # what plans add to expected demand over the protection interval
                 ("memory", "<f4", (memory_floats,)),
             ]
         ),
@@ -232,23 +232,32 @@ def events_table() -> Table:
     return Table("events", np.dtype([("fingerprints", "<u8", (REMEMBERED_EVENTS,))]))
 
 
-def held_table() -> Table:
-    """Order lines far ahead of the clock; field = offset."""
+def signals_table() -> Table:
+    """Words on signals, one row for each channel; field = ordinal of the key, serial of the word, channel."""
     return Table(
-        "held",
+        "signals",
         np.dtype(
             [
-                ("kind", "u1"),  # LineKind
-                ("key", f"S{LONGEST_KEY_BYTES}"),
-                ("occurred_at", "<i8"),
-                ("placed_at", "<i8"),
-                ("units", "<i8"),
-                ("price", "<i8"),
-                ("identity", "<u8"),
-                ("order", "<u8"),
+                ("signal", "<u8"),  # fingerprint of its id
+                ("said_at", "<i8"),
+                ("starts_at", "<i8"),
+                ("ends_at", "<i8"),
+                ("known_from", "<i8"),  # buckets
+                ("known_until", "<i8"),
+                ("value", "<f8"),  # NaN = the word names no channel
+                ("is_planned", "u1"),  # 0 = withdrawn
             ]
         ),
     )
+
+
+def signal_rows(row: int, word: KeptSignal) -> tuple[list[bytes], Records]:
+    """Return the fields and rows of one word, one for each channel; without channels it has a row all the same."""
+    facts = (word.signal, word.said_at, word.starts_at, word.ends_at, word.known_from, word.known_until)
+    values = word.values or (("", np.nan),)
+    fields = [f"{row}.{word.serial}.{name}".encode() for name, _ in values]
+    records = [(*facts, value, word.is_planned) for _, value in values]
+    return fields, np.array(records, dtype=signals_table().row)
 
 
 def seen_table(bucket: int) -> Table:

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s, Records
+from replenishment.engine.held import HeldLine
+from replenishment.engine.known import KnownSignals
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
 from replenishment.engine.repeats import SeenLines
@@ -115,20 +117,6 @@ class OpenRequest:
         return self.needed_by != NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class HeldLine:
-    """One order line that is far ahead of the clock, see ``hold``; ``order`` is the hash of its order, 0 = none."""
-
-    kind: int
-    key: bytes
-    occurred_at: int
-    placed_at: int
-    units: int
-    price: int
-    identity: int
-    order: int
-
-
 @dataclass(slots=True)
 class PartitionState:
     """All of one partition.
@@ -160,6 +148,7 @@ class PartitionState:
     events: dict[int, deque[int]] = field(default_factory=dict)
     seen: dict[int, SeenLines] = field(default_factory=dict)
     held: dict[int, HeldLine] = field(default_factory=dict)
+    signals: KnownSignals = field(default_factory=KnownSignals)
     abandoned: list[str] = field(default_factory=list)
     accounts: dict[str, Records] = field(default_factory=dict)
     open_requests: int = 0

@@ -9,15 +9,18 @@ import numpy as np
 
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import Effects, LineCounts, RowWrites, ShadowDecisions, VersionAccuracy
+from replenishment.engine.held import held_table
+from replenishment.engine.known import KeptSignal
 from replenishment.engine.rows import (
     Table,
     accuracy_table,
     deliveries_table,
     events_table,
-    held_table,
     hot_table,
     restocks_table,
     seen_table,
+    signal_rows,
+    signals_table,
     terms_table,
     window_table,
 )
@@ -29,6 +32,7 @@ from replenishment.events import DemandClosed, OrderWithheld, Rejection, Restock
 class Turn:
     """Rows touched by table, by row number; and all that leaves the partition with them.
 
+    ``signals`` are words by row of the key and serial, and whether they are kept or gone.
     ``is_scored``: whether accounts of accuracy changed; those of the versions ``forgotten`` go.
     """
 
@@ -42,6 +46,7 @@ class Turn:
     deliveries: set[int] = field(default_factory=set)
     seen: set[int] = field(default_factory=set)
     held: set[int] = field(default_factory=set)
+    signals: dict[tuple[int, int], tuple[KeptSignal, bool]] = field(default_factory=dict)
     restocks: list[RestockRequested] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     demand: list[DemandClosed] = field(default_factory=list)
@@ -120,6 +125,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _deliveries(state, turn),
         _accounts(state, turn),
         _held(state, turn),
+        _signals(turn),
         *(_seen(state, bucket) for bucket in sorted(turn.seen)),
     ]
     if state.incoming is not None:
@@ -191,6 +197,19 @@ def _held(state: PartitionState, turn: Turn) -> RowWrites:
     table = held_table()
     records = np.array([astuple(state.held[offset]) for offset in kept], dtype=table.row)
     return table.writes([b"%d" % offset for offset in kept], records, gone)
+
+
+def _signals(turn: Turn) -> RowWrites:
+    fields: list[bytes] = []
+    rows, gone = [signals_table().unpack(b"")], list[bytes]()
+    for (row, _), (word, is_kept) in sorted(turn.signals.items(), key=lambda one: one[0]):
+        names, records = signal_rows(row, word)
+        if is_kept:
+            fields += names
+            rows.append(records)
+        else:
+            gone += names
+    return signals_table().writes(fields, np.concatenate(rows), tuple(gone))
 
 
 def _seen(state: PartitionState, bucket: int) -> RowWrites:

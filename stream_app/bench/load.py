@@ -25,9 +25,12 @@ class Load:
     skus: int
     partitions: int
     seed: int = 1
+    is_even: bool = False
 
     def skus_of_lines(self) -> Int64s:
-        """Return the SKU number of each line (N,): a few sell much, most sell little."""
+        """Return the SKU number of each line (N,): a few sell much, most sell little; or all the same, in turn."""
+        if self.is_even:
+            return np.arange(self.lines, dtype=np.int64) % self.skus
         weights = 1.0 / np.arange(1, self.skus + 1) ** 0.8
         drawn = np.random.default_rng(self.seed).choice(self.skus, size=self.lines, p=weights / weights.sum())
         return drawn.astype(np.int64)

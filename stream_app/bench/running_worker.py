@@ -62,6 +62,14 @@ class RunningWorker:
         self.process.stop()
         self._client.close()
 
+    @property
+    def partitions(self) -> list[int]:
+        """Which partitions it says that it works on."""
+        told = self.told("partitions_changed") or self.told("ready") or {}
+        held = told.get("partitions", [])
+        assert isinstance(held, list)
+        return held
+
     def told(self, event: str) -> Mapping[str, object] | None:
         """Return the last line of its log about an event, None if there is none."""
         found: Mapping[str, object] | None = None
@@ -73,8 +81,12 @@ class RunningWorker:
 
     def applied_lines(self, partitions: int) -> int:
         """Return how many records of ``orders`` are durable in its state."""
+        return sum(one.positions.get("orders", 0) for one in self.progress(partitions))
+
+    def progress(self, partitions: int) -> list[Progress]:
+        """Return how far each partition is that has begun."""
         stored = [self._client.hget(PartitionKeys(self._prefix, one).meta, "progress") for one in range(partitions)]
-        return sum(_progress.decode(one).positions.get("orders", 0) for one in stored if isinstance(one, bytes))
+        return [_progress.decode(one) for one in stored if isinstance(one, bytes)]
 
     def unsent(self, partitions: int) -> int:
         """Return how many records wait in its outbox."""

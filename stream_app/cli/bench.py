@@ -33,6 +33,9 @@ def bench(
     \b
     lines    order lines per second and core, to a bare consumer of the same topic
     job      units per SKU and hour, to Faust and Quix Streams; wrong answers are told
+    closing  one bucket of 100,000 keys, to the bare net and a bare HSET of the same bytes
+    keys     memory of a key, and a worker's start, to HGETALL of the same rows
+    workers  CPU seconds of a line, two workers to one
 
     Each starts a Kafka and a Valkey of its own (append-only, fsync with every
     write). Machines differ and are shared: quote ratios, not rates. The exit

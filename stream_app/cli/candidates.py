@@ -39,13 +39,12 @@ def candidate_of(
         plan: Rules on the period's buckets.
         files: What is known before the period, among others.
         period: The buckets that are played.
-        planned: What the model learns and is told beside demand.
+        planned: What the model learns beside demand.
         available: When stock keys could be sold, as the model learns it and closings are told it.
     """
     found = None if name in (None, MOVING_AVERAGE) else _fitted(str(name), files, period, planned, available)
     forecaster, rung = source_of(name, settings.models, plan).champion() if found is None else (found, str(name))
-    told = planned.told(forecaster.grid.horizons_buckets[-1]) if planned else None
-    return Candidate(name or forecaster.version, Serving(forecaster, rung=rung, signals=told, availability=available))
+    return Candidate(name or forecaster.version, Serving(forecaster, rung=rung, availability=available))
 
 
 def planned_of(

@@ -11,6 +11,7 @@ from stream_app.ops.log import configure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench": ("stream_app.cli.bench", "bench", "Measure order lines per second beside a bare consumer."),
+    "buyer": ("stream_app.cli.buyer", "buyer", "Order jointly from each supplier, within minimum and budget."),
     "catalog": ("stream_app.cli.catalog", "catalog", "Load, export and compare terms of SKUs."),
     "config": ("stream_app.cli.config", "config", "Show every setting, its value and where it comes from."),
     "demo": ("stream_app.cli.demo", "demo", "Watch real orders turn into restocks; starts its own servers."),
@@ -27,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "simulate": ("stream_app.cli.simulate", "simulate", "Compare policies and models in money over recorded orders."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
+    "suppliers": ("stream_app.cli.suppliers", "suppliers", "Say how suppliers are ordered from."),
     "tail": ("stream_app.cli.tail", "tail", "Print records of a topic as they come."),
     "topics": ("stream_app.cli.topics", "topics", "Create the topics."),
     "tune": ("stream_app.cli.tune", "tune", "Search service levels for the least cost; propose a catalog."),

@@ -13,7 +13,7 @@ from stream_app.page.simulation import Simulation, report
 from stream_app.simulate.files import Given
 from stream_app.simulate.run import Candidate, Run, played
 from stream_app.simulate.specs import PolicySpec
-from stream_app.simulate.trade_off import Curve, Swept, curves
+from stream_app.simulate.trade_off import Curve, Point, Swept, curves
 from stream_app.wire.times import shown
 
 
@@ -30,7 +30,7 @@ def all_played(
     """Return every policy with every model as asked, and the curves of a sweep; the history is played once a model."""
     wanted = [*specs, *(one.played for one in sweep)]
     runs: list[Run] = []
-    points: list[tuple[Swept, Run]] = []
+    points: list[tuple[Swept, str, Point]] = []
     length = len(wanted) * len(candidates) * period.buckets
     with click.progressbar(length=length, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         for candidate in candidates:
@@ -39,7 +39,9 @@ def all_played(
                 if place < len(specs):
                     runs.append(run)
                 else:
-                    points.append((sweep[place - len(specs)], run))
+                    # of a run of the sweep only its point is kept: its decisions are nobody's
+                    one = sweep[place - len(specs)]
+                    points.append((one, run.model, Point.of(one.service, run)))
     return runs, curves(points)
 
 

@@ -3,18 +3,39 @@
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import click
 
 from replenishment.closed_loop.world import Period
 from stream_app.cli.catalog import checked, in_force
+from stream_app.cli.periods import Edge
+from stream_app.cli.replay import INPUT
 from stream_app.errors import ConfigError
 from stream_app.kafka.topics import TopicNames
 from stream_app.replay.catalog_file import entries_of
 from stream_app.settings import Settings
 from stream_app.simulate.files import Given, given, with_inventory
 from stream_app.simulate.topics import Range, told_by_topics
+
+_OPTIONS = (
+    click.option("--orders", type=INPUT, help="Order lines: CSV, NDJSON or Parquet."),
+    click.option(
+        "--topic",
+        metavar="NAME",
+        help="Read order lines of this topic (`orders`) instead, inventory and terms likewise.",
+    ),
+    click.option("--since", type=Edge(), help="With --topic: leave out what is before this day; default: nothing."),
+    click.option("--catalog", type=INPUT, help="Terms, costs and categories of stock keys, in any of these formats."),
+    click.option("--inventory", type=INPUT, help="Counts and goods under way, in any of these formats."),
+)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what is played."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
 def recorded(

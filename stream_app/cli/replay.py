@@ -41,6 +41,7 @@ class EventTime(click.ParamType):
 @click.option("--orders", type=INPUT, required=True, help="Order lines: CSV, NDJSON or Parquet.")
 @click.option("--inventory", type=INPUT, help="Inventory events, in any of these formats.")
 @click.option("--catalog", type=INPUT, help="Terms of stock keys, in any of these formats.")
+@click.option("--signals", type=INPUT, help="Promotions, prices and other plans, in any of these formats.")
 @click.option(
     "--decide-from", type=EventTime(), help="From when stock moves and restocks are requested; default: first order."
 )
@@ -58,6 +59,7 @@ def replay(
     orders: Path,
     inventory: Path | None,
     catalog: Path | None,
+    signals: Path | None,
     decide_from: int | None,
     model: str | None,
     restocks_out: Path | None,
@@ -68,11 +70,17 @@ def replay(
     """Run files of events through the engine, as one partition, without servers.
 
     Rows are taken in the order of event time; at the same time the catalog
-    comes before inventory events, and those before orders. Column names are the
-    field names of the topics; a row without location is in `main`.
+    comes before signals, those before inventory events, and those before
+    orders. Column names are the field names of the topics; a row without
+    location is in `main`, a signal without event_time was always known.
     """
     settings = load_settings()
-    given: dict[Role, Path | None] = {"orders": orders, "inventory": inventory, "catalog": catalog}
+    given: dict[Role, Path | None] = {
+        "orders": orders,
+        "inventory": inventory,
+        "catalog": catalog,
+        "signals": signals,
+    }
     files = sequenced({role: path for role, path in given.items() if path is not None})
     plan = dataclasses.replace(settings.plan(), takes_unknown_shipments=True)
     source = source_of(model, settings.models, plan)

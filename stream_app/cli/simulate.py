@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from replenishment.keys import stock_key
 from stream_app.cli.candidates import available_of, candidate_of, planned_of
 from stream_app.cli.periods import Edge, Numbers, Width, edge_at, period_of
 from stream_app.cli.played import all_played, asked_of, write_report
-from stream_app.cli.recorded import recorded
+from stream_app.cli.recorded import recorded, source_options
 from stream_app.cli.replay import INPUT, OUTPUT
 from stream_app.page.simulation import Simulation
 from stream_app.settings import load_settings
@@ -31,13 +32,7 @@ DECISIONS = ("policy", "model", "decided_at", "usable_from", "location", "sku", 
 
 
 @click.command()
-@click.option("--orders", type=INPUT, help="Order lines: CSV, NDJSON or Parquet.")
-@click.option(
-    "--topic", metavar="NAME", help="Read order lines of this topic (`orders`) instead, inventory and terms likewise."
-)
-@click.option("--since", type=Edge(), help="With --topic: leave out what is before this day; default: nothing.")
-@click.option("--catalog", type=INPUT, help="Terms and costs of stock keys, in any of these formats.")
-@click.option("--inventory", type=INPUT, help="Counts and goods under way, in any of these formats.")
+@source_options
 @click.option("--signals", type=INPUT, help="Planned promotions and prices, and columns that are named below.")
 @click.option("--signal-columns", default="", help="Columns of numbers that are known ahead, with commas.")
 @click.option("--covariate-columns", default="", help="Columns of numbers that are known afterwards, with commas.")
@@ -132,6 +127,8 @@ def simulate(
     )
     say_ignored(files)
     planned = planned_of(signals, signal_columns, covariate_columns, files, period)
+    if planned is not None:
+        files = replace(files, signals=planned.events)
     plan = settings.plan()
     rules = on_grid(plan, period)
     available = available_of(inventory, files, period)

@@ -8,12 +8,12 @@ from itertools import islice
 
 import click
 
-from stream_app.kafka.topics import TOPIC_ROLES, TopicNames
+from stream_app.kafka.topics import JOINT_ROLES, TOPIC_ROLES, TopicNames
 from stream_app.settings import load_settings
 
 
 @click.command()
-@click.argument("topic", type=click.Choice(TOPIC_ROLES))
+@click.argument("topic", type=click.Choice([*TOPIC_ROLES, *JOINT_ROLES]))
 @click.option("--from-beginning", is_flag=True, help="Begin with the oldest record instead of waiting for new ones.")
 @click.option("--no-follow", is_flag=True, help="End at the present end of the topic.")
 @click.option("-n", "--records", "count", type=click.IntRange(1), help="End after so many records.")

@@ -2,7 +2,7 @@
 
 import click
 
-from stream_app.kafka.topics import TopicNames
+from stream_app.kafka.topics import JOINT_ROLES, TOPIC_ROLES, TopicNames
 from stream_app.kafka.topics import create as create_topics
 from stream_app.settings import load_settings
 
@@ -21,12 +21,19 @@ def topics() -> None:
 def create(*, partitions: int, replication_factor: int | None, dry_run: bool) -> None:
     """Create the topics that do not exist yet; those that do are left as they are.
 
+    Those of joint orders are among them with RESTOCK_JOINT_ORDERS=1.
+
     The number of partitions is the largest number of workers that can share
     the load; changing it later moves stock keys between partitions.
     """
     settings = load_settings()
     done = create_topics(
-        settings.kafka, TopicNames(settings.topic_prefix), partitions, replication_factor or -1, is_dry_run=dry_run
+        settings.kafka,
+        TopicNames(settings.topic_prefix),
+        partitions,
+        replication_factor or -1,
+        is_dry_run=dry_run,
+        roles=(*TOPIC_ROLES, *JOINT_ROLES) if settings.joint_orders else TOPIC_ROLES,
     )
     for topic, count in done.created.items():
         click.echo(f"{'would create' if dry_run else 'created'} {topic} ({count} partitions)")

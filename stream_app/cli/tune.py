@@ -14,14 +14,14 @@ from replenishment.closed_loop.world import Period
 from replenishment.engine.plan import Plan
 from replenishment.events import CatalogEntry
 from stream_app.cli.candidates import available_of, candidate_of
-from stream_app.cli.catalog import checked
-from stream_app.cli.periods import Edge, Numbers, Width, period_of
-from stream_app.cli.replay import INPUT, OUTPUT
+from stream_app.cli.periods import Edge, Numbers, Width, edge_at, period_of
+from stream_app.cli.recorded import recorded, source_options
+from stream_app.cli.replay import OUTPUT
 from stream_app.cli.simulate import BACKORDERS, LOST_SALES, on_grid, say_ignored
 from stream_app.errors import ConfigError
 from stream_app.replay.catalog_file import write_catalog_file
 from stream_app.settings import load_settings
-from stream_app.simulate.files import Given, given
+from stream_app.simulate.files import Given
 from stream_app.simulate.run import Candidate, played
 from stream_app.simulate.specs import CATALOG, Facts, PolicySpec, parsed
 from stream_app.simulate.tuning import Trial, Tuned, proposal, tuned
@@ -33,9 +33,7 @@ FIGURES = ("cost", "fill_rate", "cycle_service", "days_of_stock", "orders", "sto
 
 
 @click.command()
-@click.option("--orders", type=INPUT, required=True, help="Order lines: CSV, NDJSON or Parquet.")
-@click.option("--catalog", type=INPUT, required=True, help="Terms, costs and categories of stock keys.")
-@click.option("--inventory", type=INPUT, help="Counts and goods under way.")
+@source_options
 @click.option("--bucket", type=Width(), default="1d", show_default=True, help="Width of a bucket: 1d, 7d, 1h, …")
 @click.option("--from", "start", type=Edge(), required=True, help="First day that is played; a bucket begins here.")
 @click.option("--to", "end", type=Edge(), required=True, help="The day after the last one.")
@@ -56,8 +54,10 @@ FIGURES = ("cost", "fill_rate", "cycle_service", "days_of_stock", "orders", "sto
 )
 def tune(
     *,
-    orders: Path,
-    catalog: Path,
+    orders: Path | None,
+    topic: str | None,
+    since: str | None,
+    catalog: Path | None,
     inventory: Path | None,
     bucket: int,
     start: str,
@@ -79,11 +79,15 @@ def tune(
     """
     settings = load_settings(lost_sales=shortage == LOST_SALES)
     specs = _specs(levels, cover_days)
-    files = given(orders, checked(catalog), inventory)
+    period = period_of(settings, bucket, start, end)
+    learnt, measured = _parts(period)
+    since_at = edge_at(since, settings.bucket_offset_seconds) if since else None
+    files = recorded(
+        settings, period, orders=orders, topic=topic, since_at=since_at or 0, catalog=catalog, inventory=inventory
+    )
     say_ignored(files)
     files = replace(files, catalog=_all_terms(files))
     _require_costs(files.catalog)
-    learnt, measured = _parts(period_of(settings, bucket, start, end))
     available = available_of(inventory, files, learnt)
     candidate = candidate_of(model, settings, on_grid(settings.plan(), learnt), files, learnt, available=available)
     buckets = len(specs) * learnt.buckets + 2 * measured.buckets

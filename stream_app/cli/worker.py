@@ -36,20 +36,21 @@ def worker(*, observe: bool) -> None:
 
     async def work() -> None:
         stop = asyncio.Event()
-        _end_on_signals(stop)
+        end_on_signals(stop)
         examining = asyncio.create_task(tell_findings(settings))
         await run(settings, Outside(health, meter, page.address), stop, is_observing=observe)
         examining.cancel()
 
     collect_less_often()
-    with HealthPage(health, meter.registry, settings.metrics_port) as page, _runner() as loop:
+    with HealthPage(health, meter.registry, settings.metrics_port) as page, event_loop() as loop:
         loop.run(work())
     # a thread of a client that could not be stopped in time must not keep the process alive
     sys.stderr.flush()
     os._exit(0)
 
 
-def _runner() -> "asyncio.Runner":
+def event_loop() -> "asyncio.Runner":
+    """Return what runs a process: uvloop where there is one."""
     if sys.platform == "win32":
         return asyncio.Runner()
     import uvloop
@@ -57,7 +58,7 @@ def _runner() -> "asyncio.Runner":
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-def _end_on_signals(stop: asyncio.Event) -> None:
+def end_on_signals(stop: asyncio.Event) -> None:
     """End in order at the first signal, at once at the second."""
 
     def end() -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 from stream_app.contracts.recorder import Schema
 from stream_app.dead_letters import ERROR_HEADERS
-from stream_app.kafka.topics import TOPIC_CONFIGS, TopicRole
+from stream_app.kafka.topics import JOINT_ROLES, TOPIC_CONFIGS, TopicRole
+from stream_app.wire.proposals import LONGEST_SUPPLIER_BYTES
 from stream_app.wire.refusals import Code
 
 ASYNCAPI = "3.1.0"
 KAFKA_BINDING = "0.5.0"
 STOCK_KEY = {"type": "string", "pattern": "^[A-Za-z0-9._:/-]{1,64}\\|[A-Za-z0-9._:/-]{1,64}$"}
+SUPPLIER = {"type": "string", "maxLength": LONGEST_SUPPLIER_BYTES}
 PARTITION_KEY = {"type": "string", "pattern": "^p\\d+$"}
 CLOUD_EVENT = {
     "content-type": {"const": "application/json"},
@@ -25,11 +27,15 @@ SUMMARIES: dict[TopicRole, str] = {
     "orders": "Order lines, cancellations, time passing",
     "inventory": "Counts, adjustments, receipts, answers to requests",
     "catalog": "Terms of stock keys; compacted",
+    "signals": "Plans and measurements beside demand: promotions, prices, numbers of your own",
     "restock": "Requests to replenish",
     "demand": "Demand of closed buckets, and corrections",
     "dead-letter": "Refused records with the reason",
+    "suppliers": "Terms of suppliers, where orders are joint; compacted",
+    "proposals": "Requests before a buyer orders them jointly; short supply",
+    "joint-orders": "Joint orders, and proposals that did not go as proposed",
 }
-RECEIVED: tuple[TopicRole, ...] = ("orders", "inventory", "catalog")
+RECEIVED: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "signals", "suppliers", "proposals")
 
 
 def document() -> Schema:
@@ -88,7 +94,7 @@ def _operation(role: TopicRole) -> Schema:
 
 
 def _message(role: TopicRole) -> Schema:
-    key = PARTITION_KEY if role == "demand" else STOCK_KEY
+    key = PARTITION_KEY if role == "demand" else SUPPLIER if role in JOINT_ROLES else STOCK_KEY
     message: Schema = {
         "name": role,
         "title": SUMMARIES[role],

@@ -1,4 +1,4 @@
-"""Schemas of what the product reads: orders, inventory, catalog."""
+"""Schemas of what the product reads: orders, inventory, catalog, signals."""
 
 import msgspec
 
@@ -6,6 +6,7 @@ from replenishment.keys import key_bytes
 from stream_app.contracts.recorder import Recorder, Schema, recorded
 from stream_app.ports import RecordBatch
 from stream_app.wire import catalog, inventory, order_record
+from stream_app.wire import signals as wire_signals
 from stream_app.wire.admission import Admission
 from stream_app.wire.json_wire import JsonWire
 
@@ -59,6 +60,18 @@ def terms() -> Schema:
     schema["properties"].setdefault("service_kind", {"enum": [*filter(_is_taken, SERVICE_KINDS), None]})
     text = "Terms of one stock key: the last record holds. A record without value brings the defaults back."
     return {**schema, "description": text}
+
+
+def signals() -> Schema:
+    """Return the schema of ``signals``."""
+
+    def read(recorder: Recorder) -> None:
+        kind = recorder.event_type(wire_signals.PLANNED, wire_signals.TYPES)
+        location, sku = recorder.key_part("location"), recorder.key_part("sku")
+        wire_signals._signal(recorder, kind, key_bytes(location, sku))
+
+    kinds = [recorded(kind, kind, read) for kind in wire_signals.TYPES]
+    return _one_of("signals", "What is planned or was measured beside demand, and what is planned no longer.", kinds)
 
 
 def _is_taken(service_kind: str) -> bool:

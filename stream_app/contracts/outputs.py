@@ -6,7 +6,7 @@ import msgspec
 
 from replenishment.events import Evidence
 from stream_app.contracts.recorder import Schema
-from stream_app.wire.outgoing import DEMAND_SCHEMA, _Demand, _Restock, _Scored
+from stream_app.wire.outgoing import DEMAND_SCHEMA, Joint, _Demand, _Restock, _Scored
 
 TIME = {
     "type": "string",
@@ -23,6 +23,7 @@ ADDED_LATER = frozenset(
         "textbook_units",
         "cold_start",
         "used_level",
+        "planned_units",
         "lead_time_mean_buckets",
         "lead_time_deviation_buckets",
         "deliveries_observed",
@@ -39,15 +40,18 @@ RESTOCK = (
     "the highest revision of an id holds."
 )
 WITHDRAWN = "Why the request is taken back; then, and only then, the quantity is 0: nothing of it is wanted any more."
+JOINT = "With RESTOCK_JOINT_ORDERS: the joint order that a buyer made of this and other requests."
 UUID = {"type": "string", "format": "uuid"}
 
 
 def restock() -> Schema:
     """Return the schema of ``restock``."""
-    schema = _object(_Restock, "restock", RESTOCK)
+    schema = described(_Restock, "restock", RESTOCK)
     properties = schema["properties"]
     properties |= {"needed_by": TIME, "decided_at": TIME, "restock_id": UUID, "evidence": _evidence()}
     properties["revision"]["minimum"] = 1
+    properties["joint"] = described(Joint, "joint", JOINT)
+    properties["joint"]["properties"] |= {"joint_order_id": UUID, "placed_at": TIME}
     properties["withdrawn"] = {"enum": ["needless"], "description": WITHDRAWN}
     return {
         **schema,
@@ -58,7 +62,7 @@ def restock() -> Schema:
 
 
 def _evidence() -> Schema:
-    schema = _object(Evidence, "evidence", "Why this quantity; enough to compute it again.")
+    schema = described(Evidence, "evidence", "Why this quantity; enough to compute it again.")
     schema["properties"]["forecast_origin"] = TIME
     return schema
 
@@ -66,14 +70,15 @@ def _evidence() -> Schema:
 def demand() -> Schema:
     """Return the schema of ``demand``."""
     text = "Demand of one bucket for a chunk of stock keys; columns of one length."
-    schema = _object(_Demand, "demand", text)
+    schema = described(_Demand, "demand", text)
     properties = schema["properties"]
     properties |= {"bucket_start": TIME, "schema": {"const": DEMAND_SCHEMA}, "kind": {"enum": ["closed", "correction"]}}
-    properties["scored"] = _object(_Scored, "scored", SCORED)
+    properties["scored"] = described(_Scored, "scored", SCORED)
     return schema
 
 
-def _object(kind: Any, title: str, text: str) -> Schema:
+def described(kind: Any, title: str, text: str) -> Schema:
+    """Return the schema of an object as msgspec knows it."""
     (_, components) = msgspec.json.schema_components([kind], ref_template="#/definitions/{name}")
     schema: Schema = components[kind.__name__]
     return {

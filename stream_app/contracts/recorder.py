@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from replenishment.keys import PART
@@ -13,7 +14,7 @@ from stream_app.wire.times import _RFC_3339
 Schema = dict[str, Any]
 NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 _CHOICE = re.compile(r"\w+(, \w+)* or \w+")
-AGES = ("event_time", "placed_at")
+AGES = ("event_time", "placed_at", "starts_at", "ends_at")
 """Times whose age the decoder checks."""
 AGED = {"minimum": EARLIEST_AT, "maximum": LATEST_AT}
 ANY_AGE = {"minimum": -FARTHEST_MS, "maximum": FARTHEST_MS}
@@ -32,6 +33,7 @@ class Recorder(Fields):
         self._kind = kind
         self._optional: set[str] = set()
         self.properties: dict[str, Schema] = {}
+        self.more: Schema = {}
 
     @property
     def required(self) -> list[str]:
@@ -61,6 +63,20 @@ class Recorder(Fields):
         """Note a number."""
         self._note(name, {"type": "number", "minimum": low, "maximum": high})
         return low
+
+    def strength(self, name: str) -> float:
+        """Note a strength."""
+        self._note(name, {"anyOf": [{"type": "boolean"}, {"type": "number", "minimum": 0, "maximum": 1}]})
+        return 0.0
+
+    def other_numbers(
+        self, known: AbstractSet[str], names: re.Pattern[str], low: float, high: float
+    ) -> dict[str, float]:
+        """Note numbers of other names; how many there may be a schema cannot say."""
+        bounded = {"if": {"type": "number"}, "then": {"minimum": low, "maximum": high}}
+        others = f"^(?!({'|'.join(sorted(known))})$){names.pattern}$"
+        self.more = {"patternProperties": {others: bounded}}
+        return {}
 
     def flag(self, name: str) -> bool:
         """Note true or false."""
@@ -110,7 +126,7 @@ class Recorder(Fields):
         properties = {
             name: field if name not in self._optional else _nullable(field) for name, field in self.properties.items()
         }
-        return {"title": title, "type": "object", "required": self.required, "properties": properties}
+        return {"title": title, "type": "object", "required": self.required, "properties": properties, **self.more}
 
 
 def recorded(kind: str, title: str, read: Callable[[Recorder], object]) -> Schema:

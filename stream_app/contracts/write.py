@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from stream_app.contracts import inputs, outputs
+from stream_app.contracts import inputs, joint, outputs
 from stream_app.contracts.asyncapi import document
 from stream_app.contracts.recorder import Schema
 
@@ -18,8 +18,12 @@ def schemas() -> Mapping[str, Schema]:
         "orders": inputs.orders(),
         "inventory": inputs.inventory_events(),
         "catalog": inputs.terms(),
+        "signals": inputs.signals(),
         "restock": outputs.restock(),
         "demand": outputs.demand(),
+        "suppliers": joint.suppliers(),
+        "proposals": joint.proposals(),
+        "joint-orders": joint.joint_orders(),
     }
     return {role: {"$schema": DRAFT, "$id": f"urn:restock:schema:{role}", **schema} for role, schema in found.items()}
 

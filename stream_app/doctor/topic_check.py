@@ -15,8 +15,13 @@ LEAST_MESSAGE_BYTES: Mapping[TopicRole, int] = {
     "demand": 576 * 1024,  # a record of 512 KiB, its key and headers
     "dead-letter": 256 * 1024,  # value, key and headers of 64 KiB each
 }
+_KEPT = (
+    ("restock", "requests nobody has read yet"),
+    ("demand", "the trainer's history"),
+    ("signals", "plans that were made long before they begin"),
+)
 _CREATE = "restock topics create"
-_INPUTS: Sequence[TopicRole] = ("orders", "inventory", "catalog")
+_INPUTS: Sequence[TopicRole] = ("orders", "inventory", "catalog", "signals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ def _of_retention(seen: TopicsSeen) -> Iterator[Finding]:
             "were lost, windows could not be rebuilt from the topic, and a worker away for longer misses orders"
         )
         yield warning("topics.retention", what, seen.altering("orders", f"retention.ms={window_ms}"))
-    for role, loss in (("restock", "requests nobody has read yet"), ("demand", "the trainer's history")):
+    for role, loss in _KEPT:
         kept = _kept_ms(seen, role)
         if kept is not None and kept >= 0:
             what = f"retention of {seen.names.of(role)} is {_days(kept)}: it deletes {loss}"

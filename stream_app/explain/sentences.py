@@ -23,7 +23,7 @@ def request_sentences(request: Mapping[str, Any], product: str | None = None) ->
             f" needed by {minute(request['needed_by'])}."
         ),
         _position(evidence),
-        _level(evidence),
+        _level(evidence) + _plans(evidence),
         _quantity(request, evidence),
         _origin(request, evidence),
     ]
@@ -114,13 +114,28 @@ def _level(evidence: Mapping[str, Any]) -> str:
     return f"{level}: {subject} {promise}.{expected}"
 
 
+def _plans(evidence: Mapping[str, Any]) -> str:
+    """Say what plans add to expected demand, or take off it; nothing where nothing is planned."""
+    units = evidence.get("planned_units") or 0.0
+    if not units:
+        return ""
+    without = evidence["expected_units"] - units
+    change = f"{abs(units):,.0f} {'more' if units > 0 else 'fewer'}"
+    return f" Planned promotions, prices and the like make that {change}: without them it would be {without:,.0f}."
+
+
 def _lead_time(evidence: Mapping[str, Any]) -> str:
     """Say the catalog's lead time, and what deliveries made of it if they disagree; older requests know none."""
     days, observed = f"{evidence['lead_time_days']:g} days", evidence.get("deliveries_observed", 0)
-    if not observed or not evidence["lead_time_deviation_buckets"]:
+    is_promise = (
+        evidence.get("lead_time_mean_buckets") == evidence["lead_time_days"] * 86_400 / evidence["bucket_seconds"]
+    )
+    if not evidence.get("lead_time_deviation_buckets") or (not observed and is_promise):
         return days
     per_day = evidence["bucket_seconds"] / 86_400
     mean, deviation = evidence["lead_time_mean_buckets"] * per_day, evidence["lead_time_deviation_buckets"] * per_day
+    if not observed:
+        return f"{days} by the catalog, {mean:.1f} ± {deviation:.1f} days as suppliers deliver"
     took = "1 delivery" if observed == 1 else f"{observed:,} deliveries"
     return f"{days} by the catalog, {mean:.1f} ± {deviation:.1f} days after {took}"
 

@@ -17,14 +17,13 @@ from replenishment.engine.columns import Role
 from replenishment.keys import key_bytes, stock_key
 from stream_app.kafka.sender import Outgoing
 from stream_app.replay.rows import Fields, Row, rows_of_file
-from stream_app.replay.sequence import MAIN
+from stream_app.replay.sequence import MAIN, identity_field
 from stream_app.wire.admission import partition_of
 from stream_app.wire.mapped_wire import OWN_FORM
 
 FED_AS = OWN_FORM
 """Header: ``<feed>/<row>``."""
 _IDS = uuid5(NAMESPACE_URL, "urn:restock:fed-row")
-_IDENTITY: dict[Role, str] = {"orders": "order_id", "inventory": "event_id"}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,7 +74,7 @@ def _fed(role: Role, number: int, row: Row) -> FedRow:
 
 def completed(role: Role, number: int, row: Fields) -> Fields:
     """Return a row with its location and identity."""
-    identity = _IDENTITY.get(role)
+    identity = identity_field(role, row)
     fields: dict[str, Any] = {"location": MAIN, **row}
     if identity is not None and identity not in row:
         fields[identity] = str(uuid5(_IDS, f"{number}:{encoded(row).hex()}"))

@@ -1,4 +1,4 @@
-"""The six topics of the product: their names, how they are created, whether they fit together.
+"""The seven topics of the product: their names, how they are created, whether they fit together.
 
 Input topics that we create are stamped by the broker (``LogAppendTime``):
 retention then goes by arrival, and a producer's wrong clock cannot pass as
@@ -17,17 +17,34 @@ from kafka.errors import KafkaError
 from replenishment.engine.columns import ROLES, Role
 from stream_app.errors import ConfigError, RestockError, Unavailable
 
-TopicRole: TypeAlias = Literal["orders", "inventory", "catalog", "restock", "demand", "dead-letter"]
-TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "restock", "demand", "dead-letter")
+TopicRole: TypeAlias = Literal[
+    "orders",
+    "inventory",
+    "catalog",
+    "signals",
+    "restock",
+    "demand",
+    "dead-letter",
+    "suppliers",
+    "proposals",
+    "joint-orders",
+]
+TOPIC_ROLES: tuple[TopicRole, ...] = ("orders", "inventory", "catalog", "signals", "restock", "demand", "dead-letter")
+JOINT_ROLES: tuple[TopicRole, ...] = ("suppliers", "proposals", "joint-orders")
+"""Of joint orders, where they are in use: the first two are what the buyer reads."""
 REBUILDABLE_MS = str(120 * 86_400_000)
 """The default window of 112 daily buckets, and a week to notice: so far back can state be rebuilt from the topics."""
 TOPIC_CONFIGS: Mapping[TopicRole, Mapping[str, str]] = {
     "orders": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
     "inventory": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
     "catalog": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"},
+    "signals": {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"},
     "restock": {"retention.ms": "-1"},
     "demand": {"retention.ms": "-1"},
     "dead-letter": {},
+    "suppliers": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"},
+    "proposals": {"message.timestamp.type": "LogAppendTime", "retention.ms": REBUILDABLE_MS},
+    "joint-orders": {"retention.ms": "-1"},
 }
 REQUEST_TIMEOUT_SECONDS = 15.0
 
@@ -56,6 +73,11 @@ class TopicNames:
         """Role of each input topic by its real name."""
         return {self.of(role): role for role in ROLES}
 
+    @property
+    def buyer_inputs(self) -> Mapping[str, Role]:
+        """The same of what the buyer reads."""
+        return {self.of("suppliers"): "suppliers", self.of("proposals"): "proposals"}
+
 
 @dataclass(frozen=True, slots=True)
 class Creation:
@@ -66,7 +88,13 @@ class Creation:
 
 
 def create(
-    bootstrap: str, names: TopicNames, partitions: int, replication_factor: int, *, is_dry_run: bool = False
+    bootstrap: str,
+    names: TopicNames,
+    partitions: int,
+    replication_factor: int,
+    *,
+    is_dry_run: bool = False,
+    roles: Sequence[TopicRole] = TOPIC_ROLES,
 ) -> Creation:
     """Create the topics that do not exist yet and report those that do.
 
@@ -76,6 +104,7 @@ def create(
         partitions: Of the topics to create.
         replication_factor: Of the topics to create; -1 = the broker's default.
         is_dry_run: Ask the broker whether it would create them, and create none.
+        roles: Which topics.
 
     Raises:
         Unavailable: If no broker answers.
@@ -83,8 +112,8 @@ def create(
         RestockError: If the broker refuses.
     """
     with _admin(bootstrap) as admin:
-        existing = partition_counts(admin, [names.of(role) for role in TOPIC_ROLES])
-        missing = [role for role in TOPIC_ROLES if names.of(role) not in existing]
+        existing = partition_counts(admin, [names.of(role) for role in roles])
+        missing = [role for role in roles if names.of(role) not in existing]
         inputs_missing = any(role in ROLES for role in missing)
         wrong = [
             f"topic {topic} has {count} partitions, not {partitions}: give --partitions {count}"
@@ -107,14 +136,14 @@ def create(
 
 
 def product_counts(bootstrap: str, names: TopicNames) -> dict[str, int]:
-    """Return the number of partitions of each topic of the product that exists, by real name.
+    """Return the number of partitions of each topic that exists, those of joint orders too, by real name.
 
     Raises:
         Unavailable: If no broker answers.
         RestockError: If the broker refuses.
     """
     with _admin(bootstrap) as admin:
-        return partition_counts(admin, [names.of(role) for role in TOPIC_ROLES])
+        return partition_counts(admin, [names.of(role) for role in (*TOPIC_ROLES, *JOINT_ROLES)])
 
 
 def partition_counts(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, int]:
@@ -179,7 +208,8 @@ def co_partitioning_problems(counts: Mapping[str, int], names: TopicNames) -> li
     """Return a sentence for each reason why a worker cannot run on topics with these partition counts.
 
     Example:
-        >>> co_partitioning_problems({"orders": 3, "inventory": 3, "catalog": 3, "restock": 1}, TopicNames())
+        >>> inputs = {"orders": 3, "inventory": 3, "catalog": 3, "signals": 3}
+        >>> co_partitioning_problems({**inputs, "restock": 1}, TopicNames())
         ['topic demand does not exist: run `restock topics create`', \
 'topic dead-letter does not exist: run `restock topics create`']
     """
@@ -196,6 +226,27 @@ def co_partitioning_problems(counts: Mapping[str, int], names: TopicNames) -> li
             f"different workers: bring all to {max(inputs.values())} with `kafka-topics.sh --alter --topic NAME "
             f"--partitions {max(inputs.values())}` before they hold records, or create new ones under another "
             "RESTOCK_TOPIC_PREFIX"
+        )
+    return problems
+
+
+def joint_problems(counts: Mapping[str, int], names: TopicNames) -> list[str]:
+    """Return a sentence for each reason why there can be no joint orders on topics with these partition counts.
+
+    Example:
+        >>> joint_problems({"suppliers": 1, "proposals": 3, "joint-orders": 3}, TopicNames())
+        ['topics suppliers (1 partitions) and proposals (3) must have as many: create them anew']
+    """
+    problems = [
+        f"topic {names.of(role)} does not exist: run `restock topics create` with RESTOCK_JOINT_ORDERS=1"
+        for role in JOINT_ROLES
+        if names.of(role) not in counts
+    ]
+    suppliers, proposals = names.of("suppliers"), names.of("proposals")
+    if not problems and counts[suppliers] != counts[proposals]:
+        problems.append(
+            f"topics {suppliers} ({counts[suppliers]} partitions) and {proposals} ({counts[proposals]}) must have as "
+            "many: create them anew"
         )
     return problems
 

@@ -41,14 +41,15 @@ NUMBERS = frozenset(
         "available_fraction",
     }
 )
-TIMES = frozenset({"event_time", "placed_at", "expected_at", "bucket_start"})
+TIMES = frozenset({"event_time", "placed_at", "expected_at", "bucket_start", "starts_at", "ends_at"})
 FLAGS = {"true": True, "false": False}
-TEXTS = frozenset({"location", "sku", "order_id", "event_id", "restock_id", "supplier", "category"})
+TEXTS = frozenset({"location", "sku", "order_id", "event_id", "signal_id", "restock_id", "supplier", "category"})
 """A file may hold these as numbers where all of them look like one."""
 REQUIRED: Mapping[Role, frozenset[str]] = {
     "orders": frozenset({"sku", "quantity", "event_time"}),
     "inventory": frozenset({"sku"}),
     "catalog": frozenset({"sku"}),
+    "signals": frozenset({"sku", "starts_at", "ends_at"}),
 }
 CATALOG_COLUMNS = frozenset(
     {"location", "sku", "supplier", "category", "service_kind", "levels_from", "active"}
@@ -83,17 +84,19 @@ def _csv_rows(path: Path, role: Role) -> Iterator[Row]:
         _require_columns(path, role, names)
         for cells in reader:
             if len(cells) == len(names):
-                yield {name: _cell(name, cell) for name, cell in zip(names, cells, strict=True) if cell}
+                yield {name: _cell(role, name, cell) for name, cell in zip(names, cells, strict=True) if cell}
             elif cells:
                 yield ",".join(cells).encode()
 
 
-def _cell(name: str, cell: str) -> Any:
+def _cell(role: Role, name: str, cell: str) -> Any:
     if name in TIMES:
         return int(cell) if _INTEGER.fullmatch(cell) else cell
-    if name in NUMBERS and _NUMBER.fullmatch(cell):
+    # of a signal every column that is not its own may be a number or a flag
+    is_open = role == "signals" and name not in TEXTS
+    if (is_open or name in NUMBERS) and _NUMBER.fullmatch(cell):
         return json.loads(cell)
-    return FLAGS.get(cell, cell) if name in ("final", "active") else cell
+    return FLAGS.get(cell.lower() if is_open else cell, cell) if is_open or name in ("final", "active") else cell
 
 
 def _json_rows(path: Path, role: Role) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from stream_app.wire.times import instant_at
 
 MAIN = "main"
 """Location of rows that name none."""
+_IDENTITY: Mapping[Role, str] = {"orders": "order_id", "inventory": "event_id", "signals": "signal_id"}
 BUCKET_FACTS = "bucket facts"
 """Rows of an inventory file that are no event, as they are counted."""
 BATCH_RECORDS = 20_000
@@ -66,7 +67,7 @@ def sequenced(files: Mapping[Role, Path]) -> Sequenced:
     """
     records: list[FileRecord] = []
     ignored: dict[str, int] = {}
-    # ROLES is catalog, inventory, orders: the rank of topics at the same event time
+    # the order of ROLES is the rank of topics at the same event time
     for role in (role for role in ROLES if role in files):
         latest_at = BEFORE_ALL
         for number, row in rows_of_file(files[role], role):
@@ -89,7 +90,8 @@ def _record(role: Role, number: int, row: Row, latest_at: int) -> FileRecord:
     if isinstance(row, bytes):
         return FileRecord(role, number, latest_at, None, row)
     fields = _completed(role, number, row)
-    at = BEFORE_ALL if role == "catalog" else _at(fields.get("event_time"), latest_at)
+    is_always = role == "catalog" or (role == "signals" and fields.get("event_time") is None)
+    at = BEFORE_ALL if is_always else _at(fields.get("event_time"), latest_at)
     location, sku = fields.get("location"), fields.get("sku")
     key = key_bytes(location, sku) if isinstance(location, str) and isinstance(sku, str) else None
     return FileRecord(role, number, at, key, _value(fields))
@@ -107,8 +109,14 @@ def _completed(role: Role, number: int, row: Fields) -> Fields:
     """Add what files may leave out: the location, and the identity of a line, which is its row."""
     if row.get("type") == "time_passed":
         return row
-    identity = {"orders": {"order_id": f"row-{number}"}, "inventory": {"event_id": f"row-{number}"}, "catalog": {}}
-    return {"location": MAIN, **identity[role], **row}
+    name = identity_field(role, row)
+    identity = {} if name is None else {name: f"row-{number}"}
+    return {"location": MAIN, **identity, **row}
+
+
+def identity_field(role: Role, row: Fields) -> str | None:
+    """Return the field that tells rows apart and may be left out; who takes a signal back must say which."""
+    return None if row.get("type") == "withdrawn" else _IDENTITY.get(role)
 
 
 def _at(value: object, otherwise: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from replenishment.closed_loop.world import DAY_MS, Lines, World
 from replenishment.engine.columns import InventoryBatch, LineKind
-from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, StockReceived
+from replenishment.events import CatalogEntry, InventoryEvent, RestockShipped, SignalEvent, StockReceived
 from stream_app.replay.catalog_file import entries_of
 from stream_app.replay.run import Refusal
 from stream_app.replay.sequence import BUCKET_FACTS, FileRecord, Sequenced, sequenced
@@ -34,6 +34,7 @@ class Given:
     refusals: Sequence[Refusal] = ()
     ignored: Counter[str] = field(default_factory=Counter)
     bucket_facts: int = 0
+    signals: Sequence[SignalEvent] = ()
 
     @property
     def keys(self) -> Sequence[bytes]:
@@ -45,7 +46,7 @@ class Given:
         """Return the world in which a policy decides: every stock key has its terms."""
         terms = {entry.key: entry for entry in self.catalog}
         entries = [spec.applied(terms.get(key) or CatalogEntry(key=key), facts) for key in self.keys]
-        return World(entries, self.lines, self.events, priced=self.catalog)
+        return World(entries, self.lines, self.events, self.signals, priced=self.catalog)
 
     def daily_units(self, before: int) -> dict[bytes, float]:
         """Return mean units a day of each stock key over the 28 days before a time, cancellations not counted."""
@@ -66,7 +67,7 @@ def given(orders: Path, catalog: Sequence[FileRecord], inventory: Path | None = 
         ConfigError: If a file cannot be read.
     """
     lines, refusals = read_lines(orders)
-    return with_inventory(Given(lines, entries_of(catalog), (), refusals), inventory)
+    return with_inventory(Given(lines, entries_of(catalog), (), refusals=refusals), inventory)
 
 
 def with_inventory(told: Given, inventory: Path | None) -> Given:

@@ -1,19 +1,20 @@
-"""Plans of a file in a simulation: what a model learns before it, and what closings are told; as evaluations have them.
+"""Plans of a file in a simulation: what a model learns before it, and what the engine is told as it becomes known.
 
 Needs polars, so it is loaded only where there is such a file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from model_store.training.bucketing import AnchoredGrid
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
-from model_store.training.plans import KeyedPlans
-from model_store.training.signals_file import SignalsFile, plans_of, read_signals, with_plans
+from model_store.training.signals_file import SignalsFile, read_signals, with_plans
 from replenishment.closed_loop.world import Period
-from replenishment.forecaster import Signals
+from replenishment.events import SignalEvent, SignalPlanned, SignalWithdrawn
+from replenishment.signals import ALWAYS
 from stream_app.errors import ConfigError
 from stream_app.simulate.files import Given
 
@@ -39,19 +40,21 @@ class Planned:
         """
         return with_plans(history, self.file, reach_buckets, AnchoredGrid(self.period.width))
 
-    def told(self, reach_buckets: int) -> Signals:
-        """Return what each closing of the history and the period knows, so many buckets ahead.
+    @property
+    def events(self) -> Sequence[SignalEvent]:
+        """The plans of stock keys that are played, in the order in which they become known."""
+        known = {*self.files.keys}
+        rows = self.file.rows.sort("known_at", maintain_order=True).iter_rows(named=True)
+        return [event for event in (self._event(row) for row in rows) if event.key in known]
 
-        Raises:
-            ConfigError: If plans and buckets are too many to be held.
-        """
-        width, keys = self.period.width, self.files.keys
-        first = width.bucket_at(int(self.files.lines.placed_at.min()))
-        buckets = range(first, width.bucket_at(self.period.end_of(self.period.buckets - 1)))
-        try:
-            return KeyedPlans(plans_of(self.file, keys, buckets, reach_buckets, AnchoredGrid(width)), keys)
-        except UnusableHistory as wrong:
-            raise ConfigError([f"--signals: {wrong}"]) from wrong
+    def _event(self, row: Mapping[str, Any]) -> SignalEvent:
+        key, signal_id = row["key"].encode(), row["identity"]
+        said_at = None if row["known_at"] == ALWAYS else row["known_at"]
+        if not row["is_planned"]:
+            return SignalWithdrawn(key, signal_id, said_at)
+        names = sorted(self.file.known_ahead + self.file.known_after)
+        values = tuple((name, float(row[name])) for name in names if row[name] is not None)
+        return SignalPlanned(key, signal_id, said_at, row["starts_at"], row["ends_at"], values)
 
 
 def planned(path: Path, ahead: Sequence[str], after: Sequence[str], *, files: Given, period: Period) -> Planned:

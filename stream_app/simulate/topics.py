@@ -1,21 +1,21 @@
-"""Orders and inventory of a running product as a world: topics read once to their present end, nothing committed.
+"""Orders, inventory and plans of a running product as a world: topics read once to their end, nothing committed.
 
 Memory is bounded: of each line some forty bytes are kept, and no more lines than ``MOST_LINES``.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replenishment.closed_loop.world import Lines
-from replenishment.engine.columns import InventoryBatch, LineKind, OrderColumns, Role
-from replenishment.events import CatalogEntry, InventoryEvent, Rejection, RestockShipped, StockReceived
+from replenishment.engine.columns import InventoryBatch, LineKind, OrderColumns, Role, SignalBatch
+from replenishment.events import CatalogEntry, InventoryEvent, Rejection, RestockShipped, SignalEvent, StockReceived
 from stream_app.errors import RestockError
-from stream_app.kafka.topics import TopicNames
+from stream_app.kafka.topics import TopicNames, product_counts
 from stream_app.ports import RecordBatch
 from stream_app.replay.run import Refusal
 from stream_app.settings import Settings
@@ -40,6 +40,10 @@ class Range:
     since_at: int
     start_at: int
     end_at: int
+
+
+_WHOLE = Range(0, 0, 0)
+"""Of a topic of which everything is read: a plan may have been made long before it begins."""
 
 
 @dataclass(slots=True)
@@ -124,8 +128,11 @@ def told_by_topics(
     if not lines.count:
         raise RestockError(f"topic {topic} has no order line before --to: name a later one, or `restock feed` lines")
     events = _opening(settings, wanted, refused, begun) if takes_inventory else ()
+    signals = _signals(settings, refused, begun)
     ignored = Counter({UNLISTED: refused.unlisted})
-    return Given(lines.lines(), catalog, events, refused.listed, +ignored)
+    told = Given(lines.lines(), catalog, events, refused.listed, +ignored)
+    known = {*told.keys}
+    return replace(told, signals=[one for one in signals if one.key in known])
 
 
 def _opening(settings: Settings, wanted: Range, refused: _Refused, begun: Begun) -> Sequence[InventoryEvent]:
@@ -141,6 +148,21 @@ def _opening(settings: Settings, wanted: Range, refused: _Refused, begun: Begun)
     shipped = {one.restock_id for one in kept if isinstance(one, RestockShipped)}
     own = [one for one in kept if one.occurred_at <= wanted.start_at or _restock_id(one) in shipped]
     return with_arrivals(sorted(own, key=lambda one: one.occurred_at))
+
+
+def _signals(settings: Settings, refused: _Refused, begun: Begun) -> Sequence[SignalEvent]:
+    """Return all that ``signals`` holds, in the order of partition and offset; nothing if there is no such topic."""
+    names = TopicNames(settings.topic_prefix)
+    topic = names.of("signals")
+    if topic not in product_counts(settings.kafka, names):
+        return ()
+    kept: list[SignalEvent] = []
+    for batch, decoded in _decoded(settings, topic, "signals", _WHOLE, begun):
+        if isinstance(decoded, SignalBatch):
+            refused.take(batch, decoded.rejections)
+            kept.extend(decoded.events)
+            _require_few(topic, len(kept), MOST_EVENTS)
+    return kept
 
 
 def _restock_id(event: InventoryEvent) -> str | None:

@@ -79,13 +79,13 @@ class Curve:
     points: Sequence[Point]
 
 
-def curves(played: Iterable[tuple[Swept, Run]]) -> list[Curve]:
-    """Return runs of policies at their targets as curves, in the order in which policies come first."""
+def curves(played: Iterable[tuple[Swept, str, Point]]) -> list[Curve]:
+    """Return what came of policies at their targets, by model, as curves in the order in which policies come first."""
     found: dict[tuple[str, str], Curve] = {}
-    for one, run in played:
-        name = (one.written.text, run.model)
+    for one, model, point in played:
+        name = (one.written.text, model)
         known = found.get(name, Curve(*name, ()))
-        found[name] = replace(known, points=[*known.points, Point.of(one.service, run)])
+        found[name] = replace(known, points=[*known.points, point])
     return list(found.values())
 
 

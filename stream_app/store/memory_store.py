@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from replenishment.engine.effects import Effects, RowWrites
+from replenishment.engine.effects import RowWrites
 from replenishment.engine.progress import Progress
 from stream_app.errors import FencedClaim, StateCorrupt
-from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch
+from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch, Written
 from stream_app.store.layout import require_same_layout, require_same_owner
 
 CHUNK_ROWS = 2_000
@@ -72,7 +72,7 @@ class MemoryStore:
                     )
             yield RowWrites(table, row_bytes, chunk, b"".join(rows[name] for name in chunk))
 
-    async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+    async def apply(self, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
         """Write one turn whole if epoch and turn match; the identical call may be repeated."""
         kept = self.partitions[fence.partition]
         refusal = _refusal(kept, fence, effects.progress)
@@ -124,7 +124,7 @@ def _refusal(kept: Partition, fence: Fence, progress: Progress) -> Outcome | Non
     return Outcome.AHEAD if progress.turn < stored.turn or goes_back else None
 
 
-def _require_fitting(kept: Partition, effects: Effects) -> None:
+def _require_fitting(kept: Partition, effects: Written) -> None:
     for one in effects.writes:
         width = one.row_bytes if one.table in effects.dropped_tables else kept.row_bytes.get(one.table, one.row_bytes)
         if len(one.packed) != len(one.keys) * one.row_bytes or width != one.row_bytes:

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from replenishment.engine.effects import Effects, RowWrites
+from replenishment.engine.effects import RowWrites
 from replenishment.engine.progress import Progress
 from stream_app.errors import FencedClaim, StateCorrupt
-from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch
+from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch, Written
 from stream_app.store.connection import command
 from stream_app.store.keys import PartitionKeys, paused_key
 from stream_app.store.layout import require_same_layout, require_same_owner
@@ -78,7 +78,7 @@ class RedisStore:
         async for names, packed_rows in rows_of(self._client, self._patience, key, row_bytes):
             yield RowWrites(table, row_bytes, names, packed_rows)
 
-    async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+    async def apply(self, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
         """Write one turn whole if epoch and turn match; the identical call may be repeated."""
         keys, arguments = _apply_request(PartitionKeys(self._prefix, fence.partition), fence, effects, outgoing)
         answer, *told = await self._run(APPLY, keys, arguments)
@@ -126,7 +126,7 @@ class RedisStore:
 
 
 def _apply_request(
-    keys: PartitionKeys, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]
+    keys: PartitionKeys, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]
 ) -> tuple[list[str], list[bytes | str | int]]:
     """Return keys and arguments of ``apply.lua``, built once so that a repeated request is the same."""
     progress, dropped, writes = effects.progress, effects.dropped_tables, effects.writes

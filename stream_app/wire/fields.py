@@ -6,6 +6,8 @@ read as some value that would fit, so that reading can go on.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -24,6 +26,7 @@ _INTEGER = msgspec.json.Decoder(int)
 _NUMBER = msgspec.json.Decoder(float)
 _TEXT = msgspec.json.Decoder(str)
 _FLAG = msgspec.json.Decoder(bool)
+_STRENGTH = msgspec.json.Decoder(bool | float)
 _TIME = msgspec.json.Decoder(int | str)
 _NULL = b"null"
 
@@ -78,6 +81,35 @@ class Fields:
             self.refuse(Code.OUT_OF_RANGE, name, expected)
             return low
         return float(value)
+
+    def strength(self, name: str) -> float:
+        """Return a required strength: false, true or a number from 0 to 1."""
+        expected = "false, true or a strength from 0 to 1"
+        value = self._required(name, _STRENGTH.decode, expected)
+        if value is None:
+            return 0.0
+        if not 0 <= value <= 1:
+            self.refuse(Code.OUT_OF_RANGE, name, expected)
+            return 0.0
+        return float(value)
+
+    def other_numbers(
+        self, known: AbstractSet[str], names: re.Pattern[str], low: float, high: float
+    ) -> dict[str, float]:
+        """Return the numbers from ``low`` to ``high`` among the fields with such names that are not known.
+
+        False and true are 0 and 1; what is no number is left out.
+        """
+        found: dict[str, float] = {}
+        for name, content in self._raw.items():
+            if name in known or not names.fullmatch(name):
+                continue
+            with suppress(msgspec.ValidationError):
+                found[name] = float(_STRENGTH.decode(content))
+        for name, value in found.items():
+            if not low <= value <= high:
+                self.refuse(Code.OUT_OF_RANGE, name, f"a number from {low:.15g} to {high:.15g}")
+        return found
 
     def flag(self, name: str) -> bool:
         """Return a required true or false."""

@@ -8,16 +8,19 @@ from stream_app.wire.mapped_wire import MappedWire
 from stream_app.wire.mapping import loaded
 
 
-def incoming_wire(partitions: int, max_future_seconds: int | None, mapping_file: Path | None) -> Wire:
+def incoming_wire(
+    partitions: int, max_future_seconds: int | None, mapping_file: Path | None, *, proposes: bool = False
+) -> Wire:
     """Return what decodes records of input topics.
 
     Args:
         partitions: How many each input topic has.
         max_future_seconds: As ``JsonWire`` takes it.
         mapping_file: How records of another form become ours; None = they have ours.
+        proposes: Whether requests go to the buyer, as ``JsonWire`` takes it.
 
     Raises:
         ConfigError: If the mapping file is wrong; lists every problem.
     """
-    wire = JsonWire(partitions, max_future_seconds)
+    wire = JsonWire(partitions, max_future_seconds, proposes=proposes)
     return wire if mapping_file is None else MappedWire(wire, loaded(mapping_file))

@@ -12,7 +12,8 @@ from stream_app.wire.catalog import decode_catalog
 from stream_app.wire.dead_letters import dead_letter
 from stream_app.wire.inventory import decode_inventory
 from stream_app.wire.orders import decode_orders
-from stream_app.wire.outgoing import demand_record, restock_record
+from stream_app.wire.outgoing import demand_record, proposal_record, restock_record
+from stream_app.wire.signals import decode_signals
 
 _offset = attrgetter("offset")
 
@@ -25,14 +26,18 @@ class JsonWire:
         max_future_seconds: How far an event time may be after its record's
             timestamp; None for input without timestamps, such as files.
         source: ``ce_source`` of all that is emitted.
+        proposes: Whether requests are proposals, for the buyer to make joint orders of.
 
     Raises:
         ValueError: If ``partitions`` is less than 1 or ``max_future_seconds`` is negative.
     """
 
-    def __init__(self, partitions: int, max_future_seconds: int | None, source: str = "urn:restock") -> None:
+    def __init__(
+        self, partitions: int, max_future_seconds: int | None, source: str = "urn:restock", *, proposes: bool = False
+    ) -> None:
         self._admission = Admission(partitions, max_future_seconds)
         self._source = source
+        self._proposes = proposes
 
     def decode(self, batch: RecordBatch) -> Entry:
         """Return the accepted records as columns and the rest as rejections; never raises for bad input."""
@@ -43,6 +48,10 @@ class JsonWire:
                 return decode_inventory(batch, self._admission)
             case "catalog":
                 return decode_catalog(batch, self._admission)
+            case "signals":
+                return decode_signals(batch, self._admission)
+            case other:
+                raise ValueError(f"{other} is no topic of the engine: the buyer reads it")
 
     def encode(self, partition: int, effects: Effects, batch: RecordBatch | None) -> Sequence[OutgoingRecord]:
         """Return restocks, demand and dead letters of one turn, in that order.
@@ -54,7 +63,8 @@ class JsonWire:
 
     def _encoded(self, partition: int, effects: Effects, batch: RecordBatch | None) -> Iterator[OutgoingRecord]:
         for restock, cause in zip(effects.restocks, effects.causes, strict=True):
-            yield restock_record(restock, None if cause < 0 else _record_at(cause, batch), self._source)
+            made = proposal_record if self._proposes else restock_record
+            yield made(restock, None if cause < 0 else _record_at(cause, batch), self._source)
         for demand in effects.demand:
             yield demand_record(partition, demand, self._source)
         if effects.rejections:

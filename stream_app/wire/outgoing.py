@@ -4,14 +4,14 @@ What is the same in content is the same in bytes: nothing here knows a clock
 or draws an id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from replenishment.accuracy import SCORED_LEVELS
 from replenishment.events import DemandClosed, Evidence, ForecastsScored, RestockRequested
@@ -27,6 +27,15 @@ LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
 
 _encode = msgspec.json.Encoder().encode
+_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class Joint(Struct, gc=False):
+    """The joint order that a request belongs to, and what was proposed."""
+
+    joint_order_id: str
+    placed_at: str
+    proposed_quantity: int
 
 
 class _Restock(Struct, gc=False):
@@ -41,6 +50,8 @@ class _Restock(Struct, gc=False):
     model_version: str
     evidence: dict[str, Any]
     withdrawn: str | UnsetType = UNSET
+    unit_cost: float | UnsetType | None = UNSET
+    joint: Joint | UnsetType = UNSET
 
 
 class _Scored(Struct, gc=False):
@@ -91,8 +102,21 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
     # events of one request are told apart by consumers that go by CloudEvents
     event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
     kind = "restock.withdrawn" if restock.withdrawn else "restock.requested"
-    headers = _cloud_event(event_id, source, kind, decided_at)
+    headers = cloud_event(event_id, source, kind, decided_at)
     return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+
+
+def proposal_record(restock: RestockRequested, cause: Record | None, source: str) -> OutgoingRecord:
+    """Return the same event for the buyer instead: keyed by supplier, with the cost of a unit."""
+    record = restock_record(restock, cause, source)
+    value = amended(record.value or b"", {"unit_cost": restock.unit_cost})
+    return OutgoingRecord("proposals", restock.supplier.encode(), value, record.headers)
+
+
+def amended(event: bytes, changes: Mapping[str, Any]) -> bytes:
+    """Return an event with some fields changed or added, and all others as they were, byte for byte."""
+    fields: dict[str, Any] = _fields(event)
+    return _encode({**fields, **changes})
 
 
 def demand_record(partition: int, demand: DemandClosed, source: str) -> OutgoingRecord:
@@ -120,7 +144,7 @@ def demand_record(partition: int, demand: DemandClosed, source: str) -> Outgoing
         )
     )
     event_id = str(uuid5(DEMAND_IDS, value.decode()))
-    headers = _cloud_event(event_id, source, f"demand.{demand.kind}", bucket_start)
+    headers = cloud_event(event_id, source, f"demand.{demand.kind}", bucket_start)
     return OutgoingRecord("demand", f"p{partition}".encode(), value, headers)
 
 
@@ -147,9 +171,10 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fields = msgspec.structs.asdict(evidence)
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
-    # only where it differs: who never calibrates sees what was there before
-    if fields["used_level"] is None:
-        del fields["used_level"]
+    # only where there is something to say: who never calibrates or plans sees what was there before
+    for name in ("used_level", "planned_units"):
+        if fields[name] is None:
+            del fields[name]
     return {**fields, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 
@@ -157,7 +182,8 @@ def _nullable(values: Sequence[float]) -> list[float | None]:
     return [None if isnan(value) else value for value in values]
 
 
-def _cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
+def cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
+    """Return the headers of an event in CloudEvents' binary mode."""
     return (
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),

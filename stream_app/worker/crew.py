@@ -3,31 +3,31 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Generic
 
 from replenishment.engine.columns import Role
 from stream_app.kafka.batching import Fetched
 from stream_app.ports import RecordBatch
 from stream_app.worker.inbox import Delivery
 from stream_app.worker.runner import PartitionRunner
-from stream_app.worker.surroundings import Stage, Surroundings
+from stream_app.worker.surroundings import ShellT, Stage, Surroundings
 
 RESTORE_SECONDS = 20.0
 """A claim that takes longer goes on by itself; the transport gives up after 30 s."""
 
 
-class Crew:
+class Crew(Generic[ShellT]):
     """One runner for each partition that was ever ours; implements ``Batching``."""
 
-    def __init__(self, roles: Mapping[str, Role], around: Surroundings) -> None:
-        self._roles = roles
+    def __init__(self, around: Surroundings[ShellT]) -> None:
         self._around = around
-        self._runners: dict[int, PartitionRunner] = {}
+        self._runners: dict[int, PartitionRunner[ShellT]] = {}
         self.is_assigned = False
 
     @property
     def roles(self) -> Mapping[str, Role]:
         """Role of each input topic, by its real name."""
-        return self._roles
+        return self._around.inputs.roles
 
     @property
     def stages(self) -> Mapping[int, Stage]:
@@ -37,7 +37,7 @@ class Crew:
         }
 
     @property
-    def runners(self) -> tuple[PartitionRunner, ...]:
+    def runners(self) -> tuple[PartitionRunner[ShellT], ...]:
         """Runners of all partitions that are at work."""
         return tuple(runner for runner in self._runners.values() if runner.stage is Stage.WORKING)
 
@@ -74,7 +74,7 @@ class Crew:
         """The same for a batch of one record from a transport without eras."""
         await self._runner(batch.partition).deliver(Delivery(batch, 0, acknowledge))
 
-    def _runner(self, number: int) -> PartitionRunner:
+    def _runner(self, number: int) -> PartitionRunner[ShellT]:
         if number not in self._runners:
             self._runners[number] = PartitionRunner(number, self._around)
         return self._runners[number]

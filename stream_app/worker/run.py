@@ -6,9 +6,10 @@ cannot mend (settings, topics, the layout of stored state) ends the worker.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -16,11 +17,18 @@ from redis.asyncio import Redis
 from stream_app.errors import ConfigError, StateLost, Unavailable
 from stream_app.kafka.outbox import Relay
 from stream_app.kafka.span_reader import SpanReader
-from stream_app.kafka.topics import TopicNames, co_partitioning_problems, committed_offsets, product_counts
+from stream_app.kafka.topics import (
+    TopicNames,
+    co_partitioning_problems,
+    committed_offsets,
+    joint_problems,
+    product_counts,
+)
 from stream_app.ops.decisions import DecisionLog
 from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.health import Health, Part
-from stream_app.processor import Parts
+from stream_app.ports import Wire
+from stream_app.processor import Parts, Processor
 from stream_app.settings import Settings
 from stream_app.store.connection import connected, examined
 from stream_app.store.patience import Patience
@@ -30,6 +38,7 @@ from stream_app.swap import champion_follower
 from stream_app.wire.incoming import incoming_wire
 from stream_app.worker.readiness import Outside, Readiness
 from stream_app.worker.session import SESSION_ENDS_BY, Session, SessionParts
+from stream_app.worker.surroundings import Inputs, ShellT
 from stream_app.worker.upkeep import Sources, Upkeep
 
 FIRST_RETRY_SECONDS = 0.5
@@ -57,6 +66,20 @@ class Clients:
         await self.spans.close()
         await self.ends.close()
         await self.redis.aclose()
+
+
+class Seen(Protocol):
+    """Where a process shows itself."""
+
+    @property
+    def health(self) -> Health:
+        """What is missing before it is ready."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Of the page that says so."""
+        ...
 
 
 class RedisSeen:
@@ -94,8 +117,13 @@ async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_o
         ConfigError: If settings, topics or stored state do not fit each other.
         RestockError: If the worker cannot go on; the message names the next command.
     """
-    stopping = asyncio.create_task(stop.wait())
-    working = asyncio.create_task(_work(settings, outside, is_observing=is_observing))
+    serve = partial(_serve, settings, outside, is_observing=is_observing)
+    await until_stopped(stop, at_work(settings, outside, serve))
+
+
+async def until_stopped(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do some work until it ends or ``stop`` is set; raise what it raises."""
+    stopping, working = asyncio.create_task(stop.wait()), asyncio.create_task(work)
     try:
         await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -106,7 +134,8 @@ async def run(settings: Settings, outside: Outside, stop: asyncio.Event, *, is_o
         await asyncio.wait({working}, timeout=STOP_SECONDS)
 
 
-async def _work(settings: Settings, outside: Outside, *, is_observing: bool) -> None:
+async def at_work(settings: Settings, outside: Seen, serve: Callable[[Clients], Awaitable[None]]) -> None:
+    """Connect, wait for Redis, serve; close all connections at the end."""
     names = TopicNames(settings.topic_prefix)
     log.info("starting", kafka=settings.kafka, redis=settings.redis_url, metrics=outside.address)
     clients = Clients(
@@ -114,28 +143,29 @@ async def _work(settings: Settings, outside: Outside, *, is_observing: bool) -> 
     )
     try:
         await _wait_for_redis(clients.redis, outside)
-        counts = await _wait_for_topics(settings, names, outside)
-        await _serve(settings, outside, clients, counts, is_observing=is_observing)
+        await serve(clients)
     finally:
         await clients.close()
 
 
-async def _wait_for_redis(client: Redis, outside: Outside) -> None:
-    report = await _until_available("redis", outside, lambda: examined(client, Patience(ANSWER_SECONDS)))
+async def _wait_for_redis(client: Redis, outside: Seen) -> None:
+    report = await until_available("redis", outside, lambda: examined(client, Patience(ANSWER_SECONDS)))
     for warning in report.warnings:
         log.warning("redis_is_less_than_durable", warning=warning)
 
 
 async def _wait_for_topics(settings: Settings, names: TopicNames, outside: Outside) -> Mapping[str, int]:
     """Return the partition counts of all topics once Kafka answers; ConfigError if a worker cannot run on them."""
-    counts = await _until_available("kafka", outside, lambda: asyncio.to_thread(product_counts, settings.kafka, names))
+    counts = await until_available("kafka", outside, lambda: asyncio.to_thread(product_counts, settings.kafka, names))
     problems = co_partitioning_problems(counts, names)
+    if settings.joint_orders:
+        problems += joint_problems(counts, names)
     if problems:
         raise ConfigError(problems)
     return counts
 
 
-async def _until_available(part: Part, outside: Outside, ask: Callable[[], Awaitable[T]]) -> T:
+async def until_available(part: Part, outside: Seen, ask: Callable[[], Awaitable[T]]) -> T:
     """Ask a server until it answers, with growing pauses; meanwhile the worker is not ready and says why."""
     for seconds in _growing():
         try:
@@ -150,11 +180,10 @@ async def _until_available(part: Part, outside: Outside, ask: Callable[[], Await
     raise AssertionError("waiting has no end")
 
 
-async def _serve(
-    settings: Settings, outside: Outside, clients: Clients, counts: Mapping[str, int], *, is_observing: bool
-) -> None:
+async def _serve(settings: Settings, outside: Outside, clients: Clients, *, is_observing: bool) -> None:
     health, meter, plan = outside.health, outside.meter, settings.plan()
     names = TopicNames(settings.topic_prefix)
+    counts = await _wait_for_topics(settings, names, outside)
     redis = RedisSeen(health)
     patience = Patience(None, redis.is_away, redis.is_there)
     store = RedisStore(clients.redis, settings.state_prefix, patience)
@@ -165,16 +194,31 @@ async def _serve(
     upkeep = Upkeep(outside, Sources(store, reader, clients.ends, follower), is_observing=is_observing)
     partitions = counts[names.of("orders")]
     await _refuse_lost_state(settings, names, reader, outside, partitions)
-    wire = WatchedWire(incoming_wire(partitions, settings.max_future_seconds, settings.mapping_file), meter)
+    wire = WatchedWire(_wire(settings, partitions), meter)
     relay = Relay(settings.kafka, store, names, counts, meter.published)
     readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
     owner = f"group {settings.group} on topics {settings.topic_prefix}*"
     parts = Parts(plan, store, wire, DecisionLog(meter), follower, owner, partitions)
     try:
         await upkeep.look_at_switch()
-        await _hold_sessions(SessionParts(settings, names, parts, clients.spans, relay, upkeep, readiness), outside)
+        shell = partial(_shell, settings, parts, upkeep)
+        inputs = Inputs(names.inputs)
+        session = SessionParts(
+            settings, settings.group, inputs, shell, clients.spans, relay, upkeep.keep, readiness.show
+        )
+        await hold_sessions(session, outside)
     finally:
         await relay.close()
+
+
+def _wire(settings: Settings, partitions: int) -> Wire:
+    return incoming_wire(partitions, settings.max_future_seconds, settings.mapping_file, proposes=settings.joint_orders)
+
+
+def _shell(settings: Settings, parts: Parts, upkeep: Upkeep) -> Processor:
+    decide_from = settings.decide_from_at
+    first_claim_at = round(time.time() * 1000) if decide_from is None else decide_from
+    return Processor(parts, first_claim_at, is_requesting=upkeep.is_requesting)
 
 
 async def _refuse_lost_state(
@@ -182,16 +226,16 @@ async def _refuse_lost_state(
 ) -> None:
     """Raise StateLost if the group has read orders of which Redis knows nothing."""
     topic = names.of("orders")
-    committed = await _until_available(
+    committed = await until_available(
         "kafka", outside, lambda: asyncio.to_thread(committed_offsets, settings.kafka, settings.group, topic)
     )
-    known = set(await _until_available("redis", outside, reader.partitions))
+    known = set(await until_available("redis", outside, reader.partitions))
     lost = {one: offset for one in range(partitions) if one not in known and (offset := committed.get(one, 0))}
     if lost:
         raise StateLost(lost, f"under RESTOCK_STATE_PREFIX={settings.state_prefix} in {settings.redis_url}")
 
 
-async def _hold_sessions(parts: SessionParts, outside: Outside) -> None:
+async def hold_sessions(parts: SessionParts[ShellT], outside: Seen) -> None:
     """Hold one session after the other: a Faust app that ends because Kafka went away is built anew."""
     waits = _growing()
     while True:

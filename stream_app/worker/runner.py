@@ -1,4 +1,4 @@
-"""One partition in the hands of this process: claim, read the catalog, then work batch by batch.
+"""One partition in the hands of this process: claim, read catalog and signals, then work batch by batch.
 
 Whatever goes wrong on the way, state in memory is dropped and the partition
 claimed again; the store decides where it stands. Nothing here is acknowledged
@@ -9,14 +9,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Generic
 
 import structlog
 
-from replenishment.engine.columns import ROLES, Role
+from replenishment.engine.columns import Role
 from stream_app.errors import FencedClaim, StateCorrupt, StateLost, Unavailable
 from stream_app.ports import Outcome
 from stream_app.worker.inbox import Delivery, Inbox
-from stream_app.worker.surroundings import Shell, Stage, Surroundings
+from stream_app.worker.surroundings import ShellT, Stage, Surroundings
 
 INBOX_BATCHES = 2
 FIRST_RETRY_SECONDS = 0.2
@@ -28,22 +29,22 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Standing:
+class _Standing(Generic[ShellT]):
     """Where the partition stands since its claim."""
 
-    shell: Shell
+    shell: ShellT
     positions: dict[Role, int]
     era: int
     quiet_since: float = field(default=0.0)
 
 
-class PartitionRunner:
+class PartitionRunner(Generic[ShellT]):
     """Runs one partition from assignment to revocation; ``stage`` says how far it is."""
 
-    def __init__(self, partition: int, around: Surroundings) -> None:
+    def __init__(self, partition: int, around: Surroundings[ShellT]) -> None:
         self.partition = partition
         self.stage = Stage.IDLE
-        self.shell: Shell | None = None
+        self.shell: ShellT | None = None
         self._around = around
         self._inbox = Inbox(INBOX_BATCHES)
         self._task: asyncio.Task[None] | None = None
@@ -80,17 +81,21 @@ class PartitionRunner:
         self.shell = None
         self._enter(Stage.IDLE)
 
+    @property
+    def _roles(self) -> Sequence[Role]:
+        return [*self._around.inputs.roles.values()]
+
     async def deliver(self, delivery: Delivery) -> None:
         """Hand a batch over as soon as there is room for it."""
         await self._inbox.put(delivery)
 
     async def _run(self, generation: int, era: int, restored: asyncio.Future[Mapping[Role, int]]) -> None:
-        to_read: Sequence[Role] = ("catalog",)
+        to_read = self._around.inputs.read_first
         try:
             while not self._is_stopping:
                 standing = await self._claimed(generation, era, to_read)
                 # a transport that cannot seek does not bring again what was dropped with the claim before
-                to_read = ROLES if self._around.fills_gaps else to_read
+                to_read = self._roles if self._around.fills_gaps else to_read
                 if restored.done():
                     standing.era = self._around.seek(self.partition, standing.positions)
                 else:
@@ -114,14 +119,14 @@ class PartitionRunner:
             self._inbox.shut()
             restored.cancel()
 
-    async def _claimed(self, generation: int, era: int, to_read: Sequence[Role]) -> _Standing:
+    async def _claimed(self, generation: int, era: int, to_read: Sequence[Role]) -> _Standing[ShellT]:
         """Claim until the store answers; return where the partition stands with some topics read to their ends."""
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             shell = self._around.shell()
             try:
                 claim = await shell.claim(self.partition, generation)
-                positions = {role: claim.progress.positions.get(role, 0) for role in ROLES}
+                positions = {role: claim.progress.positions.get(role, 0) for role in self._roles}
                 self._require_state(positions)
                 standing = _Standing(shell, positions, era, self._around.clock())
                 if await self._are_read(standing, to_read):
@@ -137,15 +142,15 @@ class PartitionRunner:
         """Raise StateLost if the store knows nothing of what it had applied before; less than that is re-read."""
         if self._applied_before and not any(positions.values()):
             raise StateLost({self.partition: self._applied_before}, "any longer")
-        self._applied_before = max(self._applied_before, positions["orders"])
+        self._applied_before = max(self._applied_before, positions[self._around.inputs.clock])
 
-    async def _are_read(self, standing: _Standing, roles: Sequence[Role]) -> bool:
+    async def _are_read(self, standing: _Standing[ShellT], roles: Sequence[Role]) -> bool:
         for role in roles:
             if not await self._fill(standing, role, await self._around.spans.end(role, self.partition)):
                 return False
         return True
 
-    async def _fill(self, standing: _Standing, role: Role, end: int) -> bool:
+    async def _fill(self, standing: _Standing[ShellT], role: Role, end: int) -> bool:
         """Take what lies between the position and ``end`` straight from Kafka."""
         async with aclosing(self._around.spans.read(role, self.partition, standing.positions[role], end)) as missing:
             async for batch in missing:
@@ -154,7 +159,7 @@ class PartitionRunner:
                 standing.positions[role] = batch.end
         return True
 
-    async def _work_until_refused(self, standing: _Standing) -> None:
+    async def _work_until_refused(self, standing: _Standing[ShellT]) -> None:
         try:
             while not self._is_stopping:
                 outcome = await self._next_turn(standing)
@@ -164,7 +169,7 @@ class PartitionRunner:
         except Unavailable as away:
             self._log.warning("claims_again", error=str(away))
 
-    async def _next_turn(self, standing: _Standing) -> Outcome:
+    async def _next_turn(self, standing: _Standing[ShellT]) -> Outcome:
         delivery = await self._inbox.take(self._seconds_to_tick(standing))
         if delivery is None:
             return await self._ticked(standing)
@@ -172,7 +177,7 @@ class PartitionRunner:
             return Outcome.REPEATED
         return await self._accepted(standing, delivery)
 
-    async def _accepted(self, standing: _Standing, delivery: Delivery) -> Outcome:
+    async def _accepted(self, standing: _Standing[ShellT], delivery: Delivery) -> Outcome:
         batch, position = delivery.batch, standing.positions[delivery.batch.topic]
         if batch.end > position:
             if self._around.fills_gaps and batch.start != position:
@@ -184,34 +189,35 @@ class PartitionRunner:
                 return outcome
             standing.positions[batch.topic] = batch.end
             self._around.relay.wake(self.partition)
-        if batch.topic == "orders":
-            self._applied_before = standing.positions["orders"]
+        if batch.topic == self._around.inputs.clock:
+            self._applied_before = standing.positions[batch.topic]
             standing.quiet_since = self._around.clock()
         await delivery.acknowledge()
         return Outcome.APPLIED
 
-    def _seconds_to_tick(self, standing: _Standing) -> float | None:
+    def _seconds_to_tick(self, standing: _Standing[ShellT]) -> float | None:
         if not self._around.tick_seconds:
             return None
         return max(0.0, standing.quiet_since + self._around.tick_seconds - self._around.clock())
 
-    async def _ticked(self, standing: _Standing) -> Outcome:
+    async def _ticked(self, standing: _Standing[ShellT]) -> Outcome:
         """Let silent time pass; time in which orders may wait unread in Kafka is not silence."""
         if self._is_stopping or not self._around.tick_seconds:
             return Outcome.REPEATED
         now = self._around.clock()
         elapsed_seconds, standing.quiet_since = now - standing.quiet_since, now
-        if not await self._is_caught_up(standing.positions["orders"]):
+        if not await self._is_caught_up(standing.positions[self._around.inputs.clock]):
             return Outcome.REPEATED
         outcome = await standing.shell.tick(elapsed_seconds)
         self._around.relay.wake(self.partition)
         return outcome
 
     async def _is_caught_up(self, position: int) -> bool:
-        """Whether Kafka answers, and holds no order from a position on."""
+        """Whether Kafka answers, and holds nothing of the clock from a position on."""
+        clock = self._around.inputs.clock
         try:
-            end = await self._around.spans.end("orders", self.partition)
-            async with aclosing(self._around.spans.read("orders", self.partition, position, end)) as unread:
+            end = await self._around.spans.end(clock, self.partition)
+            async with aclosing(self._around.spans.read(clock, self.partition, position, end)) as unread:
                 async for _ in unread:
                     return False
         except Unavailable:

@@ -1,10 +1,10 @@
 """One life of the Faust app: a crew of partitions on it, from its start to its end or its crash."""
 
 import asyncio
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Generic
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -14,15 +14,11 @@ from stream_app.errors import RestockError, Unavailable
 from stream_app.kafka.batching import BatchApp
 from stream_app.kafka.outbox import Relay
 from stream_app.kafka.span_reader import SpanReader
-from stream_app.kafka.topics import TopicNames
 from stream_app.kafka.transport import RestoreTimeout
-from stream_app.processor import Parts, Processor
 from stream_app.settings import Settings
 from stream_app.worker.crew import Crew
-from stream_app.worker.readiness import Readiness
 from stream_app.worker.stream import attach, batch_consumer, build_app
-from stream_app.worker.surroundings import Surroundings
-from stream_app.worker.upkeep import Upkeep
+from stream_app.worker.surroundings import Inputs, ShellT, Stage, Surroundings
 
 SESSION_ENDS_BY = (KafkaError, Unavailable, RestoreTimeout, OSError)
 """What ends a session, but not the worker."""
@@ -32,31 +28,37 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionParts:
-    """What outlives a session."""
+class SessionParts(Generic[ShellT]):
+    """What outlives a session.
+
+    ``group`` is the consumer group, ``shell`` builds the shell of a fresh
+    claim, ``keep`` runs beside the stream as long as the session lasts,
+    ``show`` is told whether partitions are assigned and how far each is.
+    """
 
     settings: Settings
-    names: TopicNames
-    parts: Parts
+    group: str
+    inputs: Inputs
+    shell: Callable[[], ShellT]
     spans: SpanReader
     relay: Relay
-    upkeep: Upkeep
-    readiness: Readiness
+    keep: Callable[[Crew[ShellT]], Coroutine[None, None, None]]
+    show: Callable[[bool, Mapping[int, Stage]], None]
 
 
-class Session:
+class Session(Generic[ShellT]):
     """A Faust app and its crew."""
 
-    def __init__(self, around: SessionParts) -> None:
+    def __init__(self, around: SessionParts[ShellT]) -> None:
         self._around = around
-        self._app: BatchApp = build_app(around.settings, around.names)
+        self._app: BatchApp = build_app(around.settings, around.group)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._crew = Crew(around.names.inputs, self._surroundings())
+        self._crew: Crew[ShellT] = Crew(self._surroundings())
         attach(self._app, self._crew, around.settings)
 
     async def hold(self) -> None:
         """Work until cancelled, or until something fails, which is raised."""
-        keeping = asyncio.create_task(self._around.upkeep.keep(self._crew))
+        keeping = asyncio.create_task(self._around.keep(self._crew))
         crashing = asyncio.create_task(_crashed(self._app))
         try:
             await self._app.start()
@@ -85,23 +87,19 @@ class Session:
         except TimeoutError:
             log.warning("session_left_behind", seconds=APP_STOP_SECONDS)
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self) -> Surroundings[ShellT]:
         around = self._around
         return Surroundings(
-            shell=self._shell,
+            inputs=around.inputs,
+            shell=around.shell,
             spans=around.spans,
             relay=around.relay,
             seek=self._seek,
-            changed=lambda: around.readiness.show(self._crew.is_assigned, self._crew.stages),
+            changed=lambda: around.show(self._crew.is_assigned, self._crew.stages),
             failed=self._fail,
             tick_seconds=around.settings.tick_seconds,
             fills_gaps=around.settings.transport == "kafka",
         )
-
-    def _shell(self) -> Processor:
-        decide_from = self._around.settings.decide_from_at
-        first_claim_at = round(time.time() * 1000) if decide_from is None else decide_from
-        return Processor(self._around.parts, first_claim_at, is_requesting=self._around.upkeep.is_requesting)
 
     def _seek(self, partition: int, positions: Mapping[Role, int]) -> int:
         # the stock transport has no eras: its runners read what is missing beside the group

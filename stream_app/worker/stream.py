@@ -15,7 +15,6 @@ from faust.types import TP
 
 from replenishment.engine.columns import Role
 from stream_app.kafka.batching import BatchApp, BatchSchema, Fetched
-from stream_app.kafka.topics import TopicNames
 from stream_app.kafka.transport import Consumer
 from stream_app.ports import Headers, RecordBatch
 from stream_app.settings import Settings
@@ -42,10 +41,10 @@ class SingleRecord:
     headers: Headers
 
 
-def build_app(settings: Settings, names: TopicNames) -> BatchApp:
+def build_app(settings: Settings, group: str) -> BatchApp:
     """Return the app without its agent; ``attach`` adds it once the crew is there."""
     return BatchApp(
-        settings.group,
+        group,
         broker=[f"{settings.transport}://{server}" for server in settings.kafka.split(",")],
         autodiscover=False,
         web_enabled=False,
@@ -61,11 +60,11 @@ def build_app(settings: Settings, names: TopicNames) -> BatchApp:
         stream_ack_exceptions=False,
         stream_ack_cancelled_tasks=False,
         worker_redirect_stdouts=False,
-        broker_client_id=f"restock-{names.prefix or 'worker'}",
+        broker_client_id=f"restock-{settings.topic_prefix or 'worker'}",
     )
 
 
-def attach(app: BatchApp, crew: Crew, settings: Settings) -> None:
+def attach(app: BatchApp, crew: Crew[Any], settings: Settings) -> None:
     """Let the crew have what the app reads."""
     if settings.transport == "kafkabatch":
         app.batching = crew
@@ -80,10 +79,10 @@ def batch_consumer(app: BatchApp) -> Consumer:
     return cast(Consumer, app.consumer)
 
 
-Deliver = Callable[[Crew, Any, Callable[[], Awaitable[object]]], Awaitable[None]]
+Deliver = Callable[[Crew[Any], Any, Callable[[], Awaitable[object]]], Awaitable[None]]
 
 
-def _attach_agent(app: BatchApp, crew: Crew, maxsize: int, deliver: Deliver) -> None:
+def _attach_agent(app: BatchApp, crew: Crew[Any], maxsize: int, deliver: Deliver) -> None:
     topic = app.topic(*crew.roles, schema=BatchSchema(), maxsize=maxsize)
 
     async def hand_over(stream: Any) -> None:
@@ -93,11 +92,15 @@ def _attach_agent(app: BatchApp, crew: Crew, maxsize: int, deliver: Deliver) -> 
     app.agent(topic, name="hand_over", concurrency=1, supervisor_strategy=mode.CrashingSupervisor)(hand_over)
 
 
-async def _deliver_fetched(crew: Crew, event: faust.EventT[Any], acknowledge: Callable[[], Awaitable[object]]) -> None:
+async def _deliver_fetched(
+    crew: Crew[Any], event: faust.EventT[Any], acknowledge: Callable[[], Awaitable[object]]
+) -> None:
     await crew.deliver(cast(Fetched, event.value), acknowledge)
 
 
-async def _deliver_single(crew: Crew, event: faust.EventT[Any], acknowledge: Callable[[], Awaitable[object]]) -> None:
+async def _deliver_single(
+    crew: Crew[Any], event: faust.EventT[Any], acknowledge: Callable[[], Awaitable[object]]
+) -> None:
     message = event.message
     record = SingleRecord(
         message.offset,
@@ -121,7 +124,7 @@ def header_pairs(headers: Any) -> Headers:
     return tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
 
 
-def _follow_assignments(app: BatchApp, crew: Crew) -> None:
+def _follow_assignments(app: BatchApp, crew: Crew[Any]) -> None:
     """Claim and let go with the stock consumer, whose positions come from Kafka; runners fill what is missing."""
 
     def ours(partitions: set[TP]) -> set[int]:

@@ -1,17 +1,36 @@
 """What a partition's runner needs of its neighbours, and how far it is."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from replenishment.engine.columns import Role
 from replenishment.forecaster import Forecaster
 from stream_app.ports import Claim, Fence, Outcome, RecordBatch
 
 
-class Shell(Protocol):
+class PartitionShell(Protocol):
+    """What a runner needs of the shell of a partition."""
+
+    async def claim(self, partition: int, generation: int) -> Claim:
+        """Take the partition over and load it."""
+        ...
+
+    async def accept(self, batch: RecordBatch) -> Outcome:
+        """Make a batch durable, or say that the partition must be claimed again."""
+        ...
+
+    async def tick(self, elapsed_seconds: float) -> Outcome:
+        """The same for silence."""
+        ...
+
+
+ShellT = TypeVar("ShellT", bound=PartitionShell)
+
+
+class Shell(PartitionShell, Protocol):
     """What a worker needs of a ``Processor``."""
 
     is_requesting: bool
@@ -32,18 +51,6 @@ class Shell(Protocol):
 
     async def shadow(self, forecaster: Forecaster | None) -> bool:
         """Step a version beside the champion, None = no version; whether it is another one than before."""
-        ...
-
-    async def claim(self, partition: int, generation: int) -> Claim:
-        """Take the partition over and load it."""
-        ...
-
-    async def accept(self, batch: RecordBatch) -> Outcome:
-        """Make a batch durable, or say that the partition must be claimed again."""
-        ...
-
-    async def tick(self, elapsed_seconds: float) -> Outcome:
-        """The same for silence."""
         ...
 
 
@@ -86,16 +93,29 @@ class Stage(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Inputs:
+    """What a stage reads: ``roles`` by real name, of which some are read to their ends first.
+
+    Silence of the topic ``clock`` is time that passes.
+    """
+
+    roles: Mapping[str, Role]
+    read_first: Sequence[Role] = ("catalog", "signals")
+    clock: Role = "orders"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings(Generic[ShellT]):
     """What all runners of a process share.
 
-    ``shell`` builds the processor of a fresh claim; ``seek`` has the consumer
+    ``inputs`` is what they read; ``shell`` builds the processor of a fresh claim; ``seek`` has the consumer
     read a partition again and returns the era that begins; ``changed`` is told
     of every new stage, ``failed`` of what nobody expected. ``fills_gaps`` is for
     transports whose batches may begin after the position.
     """
 
-    shell: Callable[[], Shell]
+    inputs: Inputs
+    shell: Callable[[], ShellT]
     spans: SpanSource
     relay: Announcer
     seek: Callable[[int, Mapping[Role, int]], int]

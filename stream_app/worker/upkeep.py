@@ -66,7 +66,7 @@ class Upkeep:
         """Whether requests may be made."""
         return not (self._is_observing or self._is_paused)
 
-    async def keep(self, crew: Crew) -> None:
+    async def keep(self, crew: Crew[Shell]) -> None:
         """Do all of it for a crew until cancelled."""
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._beat())
@@ -88,13 +88,13 @@ class Upkeep:
             log.warning("requests_paused" if is_paused else "requests_resumed")
         self._is_paused = is_paused
 
-    async def _pass_on_switch(self, crew: Crew) -> None:
+    async def _pass_on_switch(self, crew: Crew[Shell]) -> None:
         await self.look_at_switch()
         for runner in crew.runners:
             if runner.shell is not None:
                 runner.shell.is_requesting = self.is_requesting
 
-    async def _follow_champion(self, crew: Crew) -> None:
+    async def _follow_champion(self, crew: Crew[Shell]) -> None:
         await asyncio.to_thread(self._follower.look)
         forecaster, rung = self._follower.champion()
         for runner in crew.runners:
@@ -113,7 +113,7 @@ class Upkeep:
                 if is_swapped:
                     log.info("model_swapped", partition=runner.partition, version=forecaster.version, rung=rung)
 
-    async def _follow_shadow(self, crew: Crew) -> None:
+    async def _follow_shadow(self, crew: Crew[Shell]) -> None:
         shadow = self._follower.shadow()
         if shadow is None:
             self._unusable_shadow = None
@@ -136,7 +136,7 @@ class Upkeep:
             if is_another:
                 log.info("shadow_begins" if shadow else "shadow_ended", partition=partition, version=version)
 
-    async def _measure(self, crew: Crew) -> None:
+    async def _measure(self, crew: Crew[Shell]) -> None:
         for runner in crew.runners:
             try:
                 await self._measure_partition(runner)
@@ -144,7 +144,7 @@ class Upkeep:
                 # Redis says so itself where it is asked for the stream
                 log.debug("lag_unknown", partition=runner.partition, error=str(away))
 
-    async def _measure_partition(self, runner: PartitionRunner) -> None:
+    async def _measure_partition(self, runner: PartitionRunner[Shell]) -> None:
         number, shell = runner.partition, runner.shell
         standing = await self._reader.standing(number)
         if standing is None or shell is None:

@@ -76,7 +76,14 @@ def test_an_order_line_costs_no_multiple_of_what_reading_it_costs(tmp_path: Path
     assert "Apache Kafka" in page.read_text()
 
 
+@pytest.mark.timeout(180)
+def test_a_closing_is_measured_beside_the_same_bytes() -> None:
+    done = CliRunner().invoke(cli, ["bench", "closing", "--quick"])
+    assert done.exit_code == 0, done.output
+    assert "bare HSET of the same bytes" in done.output
+
+
 def test_a_figure_that_is_not_there_is_a_usage_error() -> None:
     done = CliRunner().invoke(cli, ["bench", "lightspeed"])
     assert done.exit_code == 2
-    assert "no figure lightspeed; there are lines, job" in done.output
+    assert "no figure lightspeed; there are lines, job, closing" in done.output

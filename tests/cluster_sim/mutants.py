@@ -92,7 +92,7 @@ def acknowledged_before_it_is_durable() -> AbstractContextManager[Any]:
     """A batch is acknowledged before the store has it."""
     guarded = PartitionRunner._accepted
 
-    async def accepted(runner: PartitionRunner, standing: Any, delivery: Any) -> Outcome:
+    async def accepted(runner: PartitionRunner[Any], standing: Any, delivery: Any) -> Outcome:
         await delivery.acknowledge()
         return await guarded(runner, standing, delivery)
 

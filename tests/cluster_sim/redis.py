@@ -7,7 +7,7 @@ from typing import Any
 from replenishment.engine.effects import Effects, RowWrites
 from replenishment.engine.progress import Progress
 from stream_app.errors import Unavailable
-from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch
+from stream_app.ports import Claim, Fence, Opening, Outbox, Outcome, OutgoingRecord, StateStore, Switch, Written
 from stream_app.store.memory_store import MemoryStore
 from tests.cluster_sim.dice import Dice
 from tests.cluster_sim.timeline import Process
@@ -136,9 +136,9 @@ class Link:
         async for writes in self._redis.primary.load(fence, table, row_bytes):
             yield writes
 
-    async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+    async def apply(self, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
         """As the port says."""
-        is_seam = any(one.chunk < one.chunks - 1 for one in effects.demand) or not (effects.restocks or effects.writes)
+        is_seam = isinstance(effects, Effects) and any(one.chunk < one.chunks - 1 for one in effects.demand)
         answer: Outcome = await self._written("apply", fence, effects, outgoing, is_seam=is_seam)
         return answer
 

@@ -23,7 +23,7 @@ def refused(
     product: Cluster, offset: int, code: str = "out_of_range", value: bytes = SOUND, role: str = "orders", **more: bytes
 ) -> tuple[int, OutgoingRecord]:
     """Return a dead letter of a record as the product makes it."""
-    assert role in ("orders", "inventory", "catalog")
+    assert role in ("orders", "inventory", "catalog", "signals")
     headers = tuple(more.items())
     record = Message(PARTITION, offset, 0, KEY, value, headers)
     batch = RecordBatch(role, product.topic(role), PARTITION, offset, offset + 1, [record])  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stream_app.settings import load_settings
 from stream_app.simulate import topics
 from tests.commands.runs import refusal, run
 from tests.e2e.cluster import Cluster
@@ -96,6 +97,14 @@ def test_a_range_begins_where_since_says(fed: Cluster, tmp_path: Path) -> None:
     assert played(fed, tmp_path, *since, *inventory) == played(fed, tmp_path, *files, *inventory)
 
 
+def test_tune_proposes_the_same_from_topics_as_from_files(fed: Cluster, tmp_path: Path) -> None:
+    chosen = ("--from", START, "--to", END, "--model", "moving_average", "--levels", "0.8,0.95", "--fill-rate", "0")
+    files = [word for role in ("orders", "inventory", "catalog") for word in (f"--{role}", f"{tmp_path}/{role}.ndjson")]
+    for name, source in (("files", files), ("topics", ["--topic", "orders"])):
+        run(fed, "tune", *chosen, *source, "--out", f"{tmp_path}/{name}.csv")
+    assert (tmp_path / "topics.csv").read_text() == (tmp_path / "files.csv").read_text()
+
+
 def test_what_cannot_be_read_is_said_with_what_to_do(
     fed: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +112,20 @@ def test_what_cannot_be_read_is_said_with_what_to_do(
     assert "does not exist" in refusal(fed, "simulate", *CHOSEN, "--topic", "nowhere")
     monkeypatch.setattr(topics, "MOST_LINES", 100)
     assert "leave out the oldest with --since" in refusal(fed, "simulate", *CHOSEN, "--topic", "orders")
+
+
+def test_plans_of_the_topic_are_played(fed: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = {"sku": "S1", "starts_at": T0 + DAY, "ends_at": T0 + 3 * DAY, "promotion": True, "signal_id": "sale"}
+    rows = [{**plan, "event_time": T0 - DAY}, {**plan, "sku": "nobody"}]
+    run(fed, "feed", written(tmp_path / "plans.ndjson", rows), "--topic", "signals")
+    for name, value in fed.environment.items():
+        monkeypatch.setenv(name, value)
+    wanted = topics.Range(0, T0, T0 + 28 * DAY)
+    told = topics.told_by_topics(
+        load_settings(), fed.topic("orders"), wanted, [], begun=lambda _topic, _count: lambda _read: None
+    )
+    (found,) = told.signals
+    assert (found.key, found.occurred_at) == (b"main|S1", T0 - DAY)
 
 
 def test_refused_records_are_named_by_partition_and_offset(fed: Cluster, tmp_path: Path) -> None:

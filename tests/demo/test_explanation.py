@@ -64,7 +64,9 @@ def answer(kind: str, day: int) -> dict[str, Any]:
 
 def test_the_evidence_of_the_example_has_the_fields_of_the_trade() -> None:
     # a level that calibration did not move is left out
-    assert EVIDENCE.keys() | {"used_level"} == {field.name for field in msgspec.structs.fields(Evidence)}
+    assert EVIDENCE.keys() | {"used_level", "planned_units"} == {
+        field.name for field in msgspec.structs.fields(Evidence)
+    }
 
 
 def test_a_request_is_explained_from_its_position_to_its_receipt() -> None:

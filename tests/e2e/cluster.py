@@ -56,18 +56,24 @@ class Cluster:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def run_model_store(self, *arguments: str) -> str:
+    def run_model_store(self, *arguments: str, timeout_seconds: float = 60) -> str:
         """Run a ``model-store`` command; return what it prints."""
         done = subprocess.run(
-            [*MODEL_STORE, *arguments], env=self.environment, capture_output=True, timeout=60, check=False
+            [*MODEL_STORE, *arguments],
+            env=self.environment,
+            capture_output=True,
+            timeout=timeout_seconds,
+            check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def start_worker(self, *options: str, program: Sequence[str] = RESTOCK) -> subprocess.Popen[bytes]:
-        """Start a worker; do not wait for it."""
+    def start_worker(
+        self, *options: str, command: str = "worker", program: Sequence[str] = RESTOCK
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker, or a buyer, which is counted among the workers; do not wait for it."""
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
-        worker = subprocess.Popen([*program, "worker", *options], env=self.environment, stdout=log, stderr=log)
+        worker = subprocess.Popen([*program, command, *options], env=self.environment, stdout=log, stderr=log)
         log.close()
         self.workers.append(worker)
         return worker

@@ -118,7 +118,7 @@ def put_before_acknowledging(flag: Path) -> None:
     """Have the process end where a batch is durable and about to be acknowledged."""
     guarded = Crew.deliver
 
-    async def deliver(crew: Crew, value: Any, acknowledge: Any) -> None:
+    async def deliver(crew: Crew[Any], value: Any, acknowledge: Any) -> None:
         async def ends() -> object:
             if flag.exists():
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -86,7 +86,9 @@ def test_two_products_on_one_prefix_are_refused(product: Cluster) -> None:
 def test_a_changed_number_of_partitions_is_refused(product: Cluster) -> None:
     applied(product, lines=100)
     admin = KafkaAdminClient(bootstrap_servers=product.bootstrap)
-    admin.create_partitions({product.topic(role): PARTITIONS + 2 for role in ("orders", "inventory", "catalog")})
+    admin.create_partitions(
+        {product.topic(role): PARTITIONS + 2 for role in ("orders", "inventory", "catalog", "signals")}
+    )
     admin.close()
     code, told = refused(product, "worker")
     assert code == 2 and "have 5 partitions" in told and "written when they had 3" in told

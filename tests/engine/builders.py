@@ -14,6 +14,7 @@ from replenishment.engine.columns import (
     InventoryBatch,
     LineKind,
     OrderColumns,
+    SignalBatch,
     Span,
 )
 from replenishment.engine.effects import Effects, RowWrites
@@ -21,7 +22,7 @@ from replenishment.engine.plan import Plan
 from replenishment.engine.progress import Progress
 from replenishment.engine.restore import restore, restored, tables
 from replenishment.engine.state import PartitionState, opened
-from replenishment.events import CatalogEntry, InventoryEvent, Rejection
+from replenishment.events import CatalogEntry, InventoryEvent, Rejection, SignalEvent
 from replenishment.forecaster import ClosedBucket, Forecast, Serving
 from replenishment.quantiles import QuantileGrid
 
@@ -165,3 +166,29 @@ def finish_undone(state: PartitionState, ledger: Ledger, serving: Serving = SERV
     """Do what a crash left undone."""
     for effects in finish(state, serving):
         ledger.keep(effects)
+
+
+class PlanReader(MeanForecaster):
+    """The same, with demand multiplied by 1 + lift times the promotion of each bucket; counts promoted buckets too."""
+
+    memory_floats = 3
+    lift = 4.0
+
+    def step(self, closed: ClosedBucket, memory: Float32s) -> Forecast:
+        known, reach = closed.known_ahead, self.grid.horizons_buckets[-1]
+        promoted = np.zeros((len(memory), 1 + reach), dtype=np.float32)
+        if known is not None and "promotion" in known.names:
+            told = known.values[:, : 1 + reach, known.names.index("promotion")]
+            promoted[:, : told.shape[1]] = np.nan_to_num(told)
+        forecast = super().step(closed, memory[:, :2])
+        ahead = np.cumsum(1 + self.lift * promoted[:, 1:], axis=1)
+        upto = ahead[:, np.asarray(self.grid.horizons_buckets) - 1] / np.asarray(self.grid.horizons_buckets)
+        seen = memory[:, 2:] + promoted.sum(axis=1, keepdims=True)
+        after = np.concatenate([forecast.memory, seen], axis=1).astype(np.float32)
+        return Forecast((forecast.quantiles * upto[:, :, None]).astype(np.float32), after)
+
+
+def signal_batch(events: Sequence[SignalEvent], start: int = 0) -> SignalBatch:
+    """Return signals at consecutive offsets."""
+    span = Span("signals", start, start + len(events))
+    return SignalBatch(span, (), range(start, start + len(events)), events)

@@ -62,6 +62,13 @@ def test_policy_and_kind_of_a_request_are_told_apart(policy: str, kind: str, sai
     assert said in " ".join(request_sentences(REQUEST | {"evidence": evidence}))
 
 
+def test_a_lead_time_that_suppliers_made_is_said_where_the_key_has_no_delivery() -> None:
+    known = {"lead_time_mean_buckets": 8.5, "lead_time_deviation_buckets": 1.25, "deliveries_observed": 0}
+    evidence = EVIDENCE | known | {"lead_time_days": 7, "bucket_seconds": 86_400}
+    said = " ".join(request_sentences(REQUEST | {"evidence": evidence}))
+    assert "7 days by the catalog, 8.5 ± 1.2 days as suppliers deliver" in said
+
+
 def test_a_share_is_said_as_precisely_as_it_is_meant() -> None:
     assert target("cycle", 0.8333) == "stays within with a probability of 83.33%"
 

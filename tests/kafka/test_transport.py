@@ -104,7 +104,7 @@ async def test_a_fetch_is_one_event_and_reading_begins_at_the_restored_position(
     kafka_bootstrap: str, names: TopicNames
 ) -> None:
     write_all(kafka_bootstrap, names.of("orders"), ((b"k", b"%d" % number) for number in range(1_000)))
-    taker = Taker(names, {"orders": 400, "inventory": 0, "catalog": 0})
+    taker = Taker(names, {"orders": 400, "inventory": 0, "catalog": 0, "signals": 0})
     async with running(kafka_bootstrap, names, taker, []) as app:
         await until(lambda: len(taker.offsets("orders")) >= 600)
         await until(lambda: committed(kafka_bootstrap, app.conf.id, names.of("orders")) == 1_000)
@@ -120,7 +120,7 @@ async def test_an_agent_on_a_topic_that_is_not_batched_gets_single_events(
 ) -> None:
     write_all(kafka_bootstrap, names.of("restock"), ((b"k", b"%d" % number) for number in range(50)))
     write_all(kafka_bootstrap, names.of("orders"), [(b"k", b"1")])
-    taker, single = Taker(names, {"orders": 0, "inventory": 0, "catalog": 0}), list[Any]()
+    taker, single = Taker(names, {"orders": 0, "inventory": 0, "catalog": 0, "signals": 0}), list[Any]()
     async with running(kafka_bootstrap, names, taker, single) as app:
         await until(lambda: len(single) == 50 and taker.batches)
         await until(lambda: committed(kafka_bootstrap, app.conf.id, names.of("restock")) == 50)
@@ -131,7 +131,7 @@ async def test_an_agent_on_a_topic_that_is_not_batched_gets_single_events(
 async def test_an_input_topic_of_which_no_partition_is_ours_ends_the_app(
     kafka_bootstrap: str, names: TopicNames, unique_name: str
 ) -> None:
-    taker = Taker(names, {"orders": 0, "inventory": 0, "catalog": 0})
+    taker = Taker(names, {"orders": 0, "inventory": 0, "catalog": 0, "signals": 0})
     taker.roles = {**names.inputs, f"{unique_name}.missing": "orders"}
     async with running(kafka_bootstrap, names, taker, []) as app:
         await until(lambda: app.crashed)

@@ -73,7 +73,7 @@ async def _is_applied(product: Cluster) -> bool:
 
 def _ends(product: Cluster) -> Mapping[tuple[str, int], int]:
     with closing(KafkaConsumer(bootstrap_servers=product.bootstrap, enable_auto_commit=False)) as consumer:
-        topics = [product.topic(role) for role in ("orders", "inventory", "catalog")]
+        topics = [product.topic(role) for role in ("orders", "inventory", "catalog", "signals")]
         found = consumer.end_offsets([TopicPartition(topic, one) for topic in topics for one in range(PARTITIONS)])
     return {(at.topic, at.partition): end for at, end in found.items()}
 

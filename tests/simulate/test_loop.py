@@ -13,9 +13,18 @@ from replenishment.arrays import Float32s
 from replenishment.buckets import BucketWidth
 from replenishment.closed_loop.loop import ClosedLoop
 from replenishment.closed_loop.world import Lines, Period, World
-from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, LineKind, OrderColumns, Tick
+from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, LineKind, OrderColumns, SignalBatch, Tick
 from replenishment.engine.plan import Plan
-from replenishment.events import CatalogEntry, InventoryEvent, RestockAccepted, StockCounted, StockReceived
+from replenishment.events import (
+    CatalogEntry,
+    InventoryEvent,
+    RestockAccepted,
+    SignalEvent,
+    SignalPlanned,
+    SignalWithdrawn,
+    StockCounted,
+    StockReceived,
+)
 from replenishment.forecaster import ClosedBucket, Forecast, Serving
 from replenishment.quantiles import QuantileGrid
 from stream_app.ports import RecordBatch
@@ -24,7 +33,7 @@ from stream_app.store.memory_store import MemoryStore
 from stream_app.swap import OneForecaster
 from stream_app.wire.json_wire import JsonWire
 from stream_app.wire.outgoing import restock_record
-from tests.engine.builders import DAY, HOUR, T0, MeanForecaster
+from tests.engine.builders import DAY, HOUR, T0, MeanForecaster, PlanReader
 from tests.stream.shop import Kept, Notes
 
 WEEK = 7 * DAY
@@ -194,7 +203,20 @@ def worlds(draw: st.DrawFn) -> World:
         StockCounted(draw(st.sampled_from(keys)), f"c{place}", T0 + hour * HOUR, units)
         for place, (hour, units) in enumerate(counts)
     ]
-    return World(catalog, columns, events)
+    plans = draw(st.lists(st.tuples(st.integers(-6, 9), st.integers(1, 3), st.integers(-150, 200)), max_size=4))
+    signals = [
+        SignalPlanned(
+            key=draw(st.sampled_from(keys)),
+            signal_id=draw(st.sampled_from(["a", "b"])),
+            occurred_at=draw(st.sampled_from([None, T0 + said * HOUR, T0 + said // 24 * DAY])),
+            starts_at=T0 + first * DAY + 6 * HOUR,
+            ends_at=T0 + (first + days) * DAY,
+            values=(("price", 2.5), ("promotion", draw(st.sampled_from([0.5, 1.0])))),
+        )
+        for first, days, said in plans
+    ]
+    taken_back = [SignalWithdrawn(signals[0].key, signals[0].signal_id, T0 + 3 * DAY)] if signals else []
+    return World(catalog, columns, events, [*signals, *taken_back])
 
 
 @settings(max_examples=25)
@@ -217,11 +239,11 @@ def test_units_are_conserved_whatever_the_policy(world: World, lost_sales: bool)
 def test_a_history_that_another_policy_played_makes_no_difference(world: World, other: World) -> None:
     period = Period(T0, BucketWidth(86_400), 10)
     plan = Plan(width=period.width, allowed_lateness_seconds=0, lost_sales=True, takes_unknown_shipments=True)
-    elsewhere = World(other.catalog, world.lines, world.events)
-    history = ClosedLoop(elsewhere, period, plan, Serving(MeanForecaster())).history()
-    shared = ClosedLoop(world, period, plan, Serving(MeanForecaster()), history=history)
+    elsewhere = World(other.catalog, world.lines, world.events, world.signals)
+    history = ClosedLoop(elsewhere, period, plan, Serving(PlanReader())).history()
+    shared = ClosedLoop(world, period, plan, Serving(PlanReader()), history=history)
     assert len(list(shared.run())) == period.buckets
-    alone = played(world, period, forecaster=MeanForecaster())
+    alone = played(world, period, forecaster=PlanReader())
     assert shared.decisions == alone.decisions
     assert shared.outcome().total.tolist() == alone.outcome().total.tolist()
 
@@ -232,6 +254,8 @@ def records(entry: Entry, encode: Any = json.dumps) -> list[Kept]:
         return [_order(entry, place) for place in range(len(entry.offsets))]
     if isinstance(entry, InventoryBatch):
         return [_event(offset, one) for offset, one in zip(entry.offsets, entry.events, strict=True)]
+    if isinstance(entry, SignalBatch):
+        return [_signal(offset, one) for offset, one in zip(entry.offsets, entry.events, strict=True)]
     assert isinstance(entry, CatalogBatch)
     return [_terms(offset, one) for offset, one in zip(entry.offsets, entry.entries, strict=True) if one is not None]
 
@@ -264,6 +288,14 @@ def _event(offset: int, event: InventoryEvent) -> Kept:
     return _kept(offset, event.key, type="stock_received", **more, **about)
 
 
+def _signal(offset: int, event: SignalEvent) -> Kept:
+    about: dict[str, object] = {"signal_id": event.signal_id, "event_time": event.occurred_at}
+    if isinstance(event, SignalWithdrawn):
+        return _kept(offset, event.key, type="withdrawn", **about)
+    span = {"starts_at": event.starts_at, "ends_at": event.ends_at}
+    return _kept(offset, event.key, **about, **span, **dict(event.values))
+
+
 def _terms(offset: int, entry: CatalogEntry) -> Kept:
     names = ("lead_time_days", "review_period_days", "service_kind", "order_quantity_units", "pack_units")
     return _kept(offset, entry.key, **{name: getattr(entry, name) for name in names})
@@ -272,7 +304,7 @@ def _terms(offset: int, entry: CatalogEntry) -> Kept:
 async def replayed(entries: Sequence[Entry], plan: Plan, decide_from: int) -> list[bytes]:
     """Run entries through what a worker and a replay run: wire, processor, store; return the requests."""
     store = MemoryStore()
-    source = OneForecaster(MeanForecaster(), "champion")
+    source = OneForecaster(PlanReader(), "champion")
     processor = Processor(Parts(plan, store, JsonWire(1, None), Notes(), source), decide_from)
     await processor.claim(0, -1)
     for entry in entries:
@@ -291,7 +323,7 @@ async def replayed(entries: Sequence[Entry], plan: Plan, decide_from: int) -> li
 async def test_replay_of_the_applied_sequence_decides_the_same_byte_by_byte(world: World, lost_sales: bool) -> None:
     applied: list[Entry] = []
     period = Period(T0, BucketWidth(86_400), 10)
-    loop = played(world, period, lost_sales=lost_sales, forecaster=MeanForecaster(), watch=applied.append)
+    loop = played(world, period, lost_sales=lost_sales, forecaster=PlanReader(), watch=applied.append)
     plan = Plan(width=period.width, allowed_lateness_seconds=0, lost_sales=lost_sales, takes_unknown_shipments=True)
     made = [restock_record(one.request, None, "urn:restock").value for one in loop.decisions]
     assert await replayed(applied, plan, T0) == made

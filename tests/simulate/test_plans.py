@@ -53,7 +53,8 @@ class Kept:
 
     def step(self, closed: ClosedBucket, memory: Float32s) -> Forecast:
         forecast = self._net.step(closed, memory)
-        self.made[closed.bucket] = forecast.quantiles
+        # keys with plans are stepped once more, as if nothing were planned
+        self.made.setdefault(closed.bucket, forecast.quantiles)
         return forecast
 
 
@@ -72,8 +73,8 @@ def told(shop: PromotedShop, folder: Path) -> Forecasts:
     """What a reader of plans forecast at each closing of a simulation."""
     files, _, signals = files_of(shop, folder)
     reader = Kept()
-    plans = planned(signals, (), ("visits",), files=files, period=PERIOD).told(reader.grid.horizons_buckets[-1])
-    ran(files, Candidate("reader", Serving(reader, signals=plans)))
+    plans = planned(signals, (), ("visits",), files=files, period=PERIOD)
+    ran(replace(files, signals=plans.events), Candidate("reader", Serving(reader)))
     return reader.made
 
 

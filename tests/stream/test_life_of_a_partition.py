@@ -23,8 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from replenishment.engine.effects import Effects
-from stream_app.ports import Fence, Outcome, OutgoingRecord
+from stream_app.ports import Fence, Outcome, OutgoingRecord, Written
 from stream_app.processor import Parts, Processor
 from stream_app.store.connection import connected
 from stream_app.store.patience import Patience
@@ -51,7 +50,7 @@ class FaultyStore(RedisStore):
     answers_lost = 0
     turns_left: int | None = None
 
-    async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+    async def apply(self, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
         if self.turns_left is not None:
             self.turns_left -= 1
             if self.turns_left < 0:

@@ -8,16 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replenishment.arrays import Float32s
-from replenishment.engine.effects import Effects
 from replenishment.forecaster import ClosedBucket, Forecast
 from stream_app.errors import Unavailable
-from stream_app.ports import Fence, Outcome, OutgoingRecord
+from stream_app.ports import Fence, Outcome, OutgoingRecord, Written
 from stream_app.processor import Processor
 from stream_app.store.memory_store import MemoryStore
 from tests.engine.builders import DAY, HOUR, T0, MeanForecaster
 from tests.stream.shop import Notes, Shop, Source, batch, counted, cuts, order, orders, time_passed
 
-Apply = Callable[[Fence, Effects, Sequence[OutgoingRecord]], Awaitable[Outcome]]
+Apply = Callable[[Fence, Written, Sequence[OutgoingRecord]], Awaitable[Outcome]]
 
 
 class Watched(MemoryStore):
@@ -28,7 +27,7 @@ class Watched(MemoryStore):
         self.partitions = shop.memory.partitions
         self._apply = wrap(super().apply)
 
-    async def apply(self, fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+    async def apply(self, fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
         return await self._apply(fence, effects, outgoing)
 
 
@@ -74,7 +73,7 @@ def dying(after_turns: int, *, answer_is_lost: bool) -> Callable[[Apply], Apply]
     left = after_turns
 
     def wrap(apply: Apply) -> Apply:
-        async def applied(fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+        async def applied(fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
             nonlocal left
             left -= 1
             if left < 0 and not answer_is_lost:
@@ -149,7 +148,7 @@ def test_the_next_turn_is_computed_while_the_store_has_the_one_before_and_only_o
     story: list[str] = []
 
     def wrap(apply: Apply) -> Apply:
-        async def applied(fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+        async def applied(fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
             story.append(f"asked {effects.progress.turn}")
             for _ in range(3):
                 await asyncio.sleep(0)
@@ -216,7 +215,7 @@ def test_a_tick_before_the_first_record_changes_nothing() -> None:
 
 def test_another_claim_while_a_partition_is_loaded_is_noticed_at_the_first_turn() -> None:
     def wrap(apply: Apply) -> Apply:
-        async def refused(fence: Fence, effects: Effects, outgoing: Sequence[OutgoingRecord]) -> Outcome:
+        async def refused(fence: Fence, effects: Written, outgoing: Sequence[OutgoingRecord]) -> Outcome:
             return await apply(Fence(fence.partition, fence.epoch - 1), effects, outgoing)
 
         return refused

@@ -71,7 +71,8 @@ def test_windows_open_buckets_and_counts_are_those_of_the_records(redis_url: str
         assert b["open"] == [[DAYS[6], 1]]
         assert (c["window"], c["open"], c["forecast"], c["reorder_point"]) == ([], [], None, None)
         assert (summary.late_corrected, summary.late_dropped) == (1, 1)
-        assert summary.applied == {"shop1.catalog": {"0": 0}, "shop1.inventory": {"0": 0}, "shop1.orders": {"0": 9}}
+        others = {f"shop1.{role}": {"0": 0} for role in ("catalog", "inventory", "signals")}
+        assert summary.applied == {**others, "shop1.orders": {"0": 9}}
         assert summary.partitions["0"].closed_through == DAYS[5]
         assert summary.partitions["0"].watermark == "2011-02-04T23:30:00.000Z"
         assert summary.partitions["0"].decide_from == DAYS[3]

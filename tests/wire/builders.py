@@ -11,6 +11,7 @@ from replenishment.engine.columns import (
     LineKind,
     OrderColumns,
     Role,
+    SignalBatch,
 )
 from replenishment.events import Rejection
 from stream_app.ports import Headers, RecordBatch
@@ -107,7 +108,7 @@ def catalog(records: Sequence[Sent], wire: JsonWire = WIRE) -> CatalogBatch:
 def refusal(topic: Role, record: Sent, wire: JsonWire = WIRE, partition: int = 0) -> Rejection | None:
     """Return why one record is refused, None if it is accepted."""
     entry = wire.decode(batch(topic, [record], partition))
-    assert isinstance(entry, OrderColumns | InventoryBatch | CatalogBatch)
+    assert isinstance(entry, OrderColumns | InventoryBatch | CatalogBatch | SignalBatch)
     assert len(entry.rejections) + len(entry.offsets) == 1, "a record is either accepted or refused, once"
     return entry.rejections[0] if entry.rejections else None
 

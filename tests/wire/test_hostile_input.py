@@ -15,6 +15,7 @@ from replenishment.engine.columns import (
     InventoryBatch,
     OrderColumns,
     Role,
+    SignalBatch,
     Span,
 )
 from replenishment.engine.effects import Effects, LineCounts
@@ -104,7 +105,7 @@ def rejecting(rejections: Sequence[Rejection], end: int) -> Effects:
 def test_every_record_is_accepted_or_refused_once_and_kept(topic: Role, records: list[Sent], wire: JsonWire) -> None:
     fetched = batch(topic, records)
     entry = wire.decode(fetched)
-    assert isinstance(entry, OrderColumns | InventoryBatch | CatalogBatch)
+    assert isinstance(entry, OrderColumns | InventoryBatch | CatalogBatch | SignalBatch)
     accepted, refused = list(entry.offsets), [one.offset for one in entry.rejections]
     assert sorted([*accepted, *refused]) == [record.offset for record in records]
     assert accepted == sorted(accepted)

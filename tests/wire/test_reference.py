@@ -30,7 +30,7 @@ def record_of(example: str, offset: int = 0) -> Sent:
     return Sent(example.encode(), key, offset)
 
 
-@pytest.mark.parametrize("topic", ["orders", "inventory", "catalog"])
+@pytest.mark.parametrize("topic", ["orders", "inventory", "catalog", "signals"])
 def test_every_example_is_accepted(topic: Role) -> None:
     assert examples(topic)
     assert [refusal(topic, record_of(example), WIRE) for example in examples(topic)] == [None] * len(examples(topic))
@@ -59,6 +59,6 @@ def test_settings_of_the_wire_are_refused_if_they_make_no_sense() -> None:
 
 
 def test_an_empty_batch_keeps_its_span() -> None:
-    for topic in ("orders", "inventory", "catalog"):
+    for topic in ("orders", "inventory", "catalog", "signals"):
         fetched = batch(topic, [])
         assert WIRE.decode(fetched).span.start == fetched.start  # type: ignore[union-attr]

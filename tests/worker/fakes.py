@@ -11,7 +11,7 @@ from stream_app.errors import FencedClaim, Unavailable
 from stream_app.ports import Claim, Fence, Outcome, RecordBatch
 from stream_app.worker.inbox import Delivery
 from stream_app.worker.runner import PartitionRunner
-from stream_app.worker.surroundings import Surroundings
+from stream_app.worker.surroundings import Inputs, Surroundings
 
 CATALOG_RECORDS = 5
 
@@ -20,7 +20,7 @@ CATALOG_RECORDS = 5
 class FakeStore:
     """Positions of one partition, compared and set as the real one does."""
 
-    positions: dict[str, int] = field(default_factory=lambda: {"orders": 0, "inventory": 0, "catalog": 0})
+    positions: dict[str, int] = field(default_factory=lambda: {"orders": 0, "inventory": 0, "catalog": 0, "signals": 0})
     generation: int = 0
     epoch: int = 0
     applied: list[tuple[str, int, int]] = field(default_factory=list)
@@ -85,7 +85,13 @@ class FakeLog:
     """Kafka as seen past the group: how many records each topic holds; ``is_away`` = no broker answers."""
 
     def __init__(self, ends: Mapping[Role, int] | None = None) -> None:
-        self.ends: dict[Role, int] = {"orders": 0, "inventory": 0, "catalog": CATALOG_RECORDS, **(ends or {})}
+        self.ends: dict[Role, int] = {
+            "orders": 0,
+            "inventory": 0,
+            "catalog": CATALOG_RECORDS,
+            "signals": 0,
+            **(ends or {}),
+        }
         self.is_away = False
         self.asked_in_vain = 0
 
@@ -130,6 +136,9 @@ class Bench:
         self.runner = PartitionRunner(
             0,
             Surroundings(
+                inputs=Inputs(
+                    {"catalog": "catalog", "signals": "signals", "inventory": "inventory", "orders": "orders"}
+                ),
                 shell=lambda: FakeShell(self.store),
                 spans=self.log,
                 relay=self.relay,

@@ -28,7 +28,7 @@ def test_the_catalog_is_applied_to_its_end_before_any_other_topic() -> None:
         bench = Bench()
         restored = await bench.runner.start(generation=1, era=1)
         await bench.deliver("orders", 0, 10)
-        assert await restored == {"orders": 0, "inventory": 0, "catalog": CATALOG_RECORDS}
+        assert await restored == {"orders": 0, "inventory": 0, "catalog": CATALOG_RECORDS, "signals": 0}
         await bench.until(lambda: bench.acknowledged == [10])
         assert bench.store.applied == [CATALOG_FIRST, ("orders", 0, 10)]
         await bench.runner.stop()
@@ -63,7 +63,7 @@ def test_a_refused_turn_is_claimed_again_and_read_again_from_where_the_store_sta
         bench.store.refusals.append(outcome)
         await bench.deliver("orders", 10, 20)
         await bench.until(lambda: bool(bench.seeks))
-        assert bench.seeks == [{"orders": 10, "inventory": 0, "catalog": CATALOG_RECORDS}]
+        assert bench.seeks == [{"orders": 10, "inventory": 0, "catalog": CATALOG_RECORDS, "signals": 0}]
         await bench.deliver("orders", 20, 30, era=1)
         await bench.deliver("orders", 10, 20, era=2)
         await bench.until(lambda: bench.acknowledged == [10, 20])
@@ -97,7 +97,7 @@ def test_a_claim_nobody_waits_for_any_longer_seeks_by_itself() -> None:
         bench = Bench()
         (await bench.runner.start(1, 1)).cancel()
         await bench.until(lambda: bench.runner.stage is Stage.WORKING)
-        assert bench.seeks == [{"orders": 0, "inventory": 0, "catalog": CATALOG_RECORDS}]
+        assert bench.seeks == [{"orders": 0, "inventory": 0, "catalog": CATALOG_RECORDS, "signals": 0}]
         await bench.runner.stop()
 
     played(scene)

@@ -134,3 +134,23 @@ def test_file_that_is_no_table_is_refused_by_name(tmp_path: Path, name: str, con
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnusableHistory, match=message):
         read_orders(tmp_path / name, DAY)
+
+
+def test_directory_of_shards_means_what_one_file_means(tmp_path: Path) -> None:
+    lines = pl.DataFrame(LINES)
+    lines[:1].write_parquet(tmp_path / "2011-03-a.parquet")
+    lines[1:3].write_csv(tmp_path / "2011-03-b.csv")
+    lines[3:].write_ndjson(tmp_path / "2011-03-c.ndjson")
+    (tmp_path / "README.txt").write_text("one file for each export")
+    shards, whole = read_orders(tmp_path, DAY), read(LINES)
+    assert by_sku(shards) == by_sku(whole)
+    assert shards.order_lines.tolist() == whole.order_lines.tolist()
+
+
+def test_a_wrong_row_is_named_with_its_shard_and_a_directory_without_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableHistory, match=r"holds no .csv, .ndjson or .parquet file"):
+        read_orders(tmp_path, DAY)
+    pl.DataFrame(LINES).write_csv(tmp_path / "a.csv")
+    pl.DataFrame([{**LINES[0], "quantity": -2}]).write_csv(tmp_path / "b.csv")
+    with pytest.raises(UnusableHistory, match=r"b\.csv: 1 of 1 rows are wrong: row 1: quantity"):
+        read_orders(tmp_path, DAY)

@@ -1,0 +1,129 @@
+"""The composition root of a buyer: a worker's session over other topics, with another shell and its own state."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from stream_app.buyer.shell import BuyerParts, BuyerShell
+from stream_app.errors import ConfigError
+from stream_app.kafka.outbox import Relay
+from stream_app.kafka.topics import TopicNames, co_partitioning_problems, joint_problems, product_counts
+from stream_app.ops.health import Health
+from stream_app.ops.joint import JointMeter
+from stream_app.settings import Settings
+from stream_app.store.patience import Patience
+from stream_app.store.redis_store import RedisStore
+from stream_app.wire.joint_orders import BuyerWire
+from stream_app.worker.crew import Crew
+from stream_app.worker.run import Clients, RedisSeen, at_work, hold_sessions, until_available, until_stopped
+from stream_app.worker.session import SessionParts
+from stream_app.worker.surroundings import Inputs, Stage
+
+BEAT_SECONDS = 1.0
+OWN = "-buyer"
+"""What the buyer adds to the worker's group and state prefix: both work beside each other."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where a buyer shows itself."""
+
+    health: Health
+    meter: JointMeter
+    address: str
+
+
+async def run(settings: Settings, shown: Shown, stop: asyncio.Event) -> None:
+    """Buy until ``stop`` is set.
+
+    Raises:
+        ConfigError: If settings, topics or stored state do not fit each other.
+        RestockError: If the buyer cannot go on; the message names the next command.
+    """
+    if not settings.joint_orders:
+        raise ConfigError(
+            [
+                "RESTOCK_JOINT_ORDERS=false: workers request without a buyer; set it to true for workers and buyer, "
+                "or start no buyer"
+            ]
+        )
+    await until_stopped(stop, at_work(settings, shown, partial(_serve, settings, shown)))
+
+
+async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
+    names = TopicNames(settings.topic_prefix)
+    counts = await _wait_for_topics(settings, names, shown)
+    redis = RedisSeen(shown.health)
+    store = RedisStore(clients.redis, settings.state_prefix + OWN, Patience(None, redis.is_away, redis.is_there))
+    partitions = counts[names.of("proposals")]
+    wire = BuyerWire(partitions, settings.max_future_seconds)
+    owner = f"buyer of group {settings.group} on topics {settings.topic_prefix}*"
+    parts = BuyerParts(store, wire, shown.meter, owner, partitions)
+    relay = Relay(settings.kafka, store, names, counts, shown.meter.published)
+    shown.health.has("model")  # a buyer forecasts nothing
+    session = SessionParts(
+        settings=settings,
+        group=settings.group + OWN,
+        inputs=Inputs(names.buyer_inputs, read_first=("suppliers",), clock="proposals"),
+        shell=lambda: BuyerShell(parts),
+        spans=clients.spans,
+        relay=relay,
+        keep=partial(_keep, shown.health),
+        show=_Readiness(shown).show,
+    )
+    try:
+        await hold_sessions(session, shown)
+    finally:
+        await relay.close()
+
+
+async def _wait_for_topics(settings: Settings, names: TopicNames, shown: Shown) -> Mapping[str, int]:
+    counts = await until_available("kafka", shown, lambda: asyncio.to_thread(product_counts, settings.kafka, names))
+    problems = [*co_partitioning_problems(counts, names), *joint_problems(counts, names)]
+    if problems:
+        raise ConfigError(problems)
+    return counts
+
+
+async def _keep(health: Health, crew: Crew[BuyerShell]) -> None:  # noqa: ARG001  nothing but the beat
+    while True:
+        health.beat()
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+class _Readiness:
+    """Follows the stages of all partitions, and says once when they are at work."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._begun_seconds = time.monotonic()
+        self._held: set[int] = set()
+        self._told: list[int] | None = None
+
+    def show(self, is_assigned: bool, stages: Mapping[int, Stage]) -> None:
+        """Take in how far each assigned partition is."""
+        health = self._shown.health
+        waiting = [f"partition {number} is {stage.value}" for number, stage in stages.items() if stage != Stage.WORKING]
+        for partition in self._held - stages.keys():
+            self._shown.meter.released(partition)
+        self._held = set(stages)
+        if not is_assigned:
+            health.lacks("partitions", "Kafka assigns partitions at present")
+        elif waiting:
+            health.lacks("partitions", "; ".join(waiting))
+        else:
+            health.has("partitions")
+            self._tell([*stages])
+
+    def _tell(self, partitions: list[int]) -> None:
+        if partitions != self._told:
+            seconds = round(time.monotonic() - self._begun_seconds, 1)
+            event = "ready" if self._told is None else "partitions_changed"
+            log.info(event, partitions=partitions, metrics=self._shown.address, seconds=seconds)
+        self._told = partitions
