@@ -10,10 +10,11 @@ from aiokafka.errors import KafkaError
 from replenishment.engine.columns import Role
 from stream_app.kafka.outbox import Relay
 from stream_app.ports import OutgoingRecord, RecordBatch
-from stream_app.processor import Parts
+from stream_app.processor import Parts, Processor
 from stream_app.wire.json_wire import JsonWire
-from stream_app.worker.run import _hold_sessions
+from stream_app.worker.run import hold_sessions
 from stream_app.worker.session import SessionParts
+from stream_app.worker.surroundings import Inputs
 from stream_app.worker.upkeep import Sources, Upkeep
 from tests.cluster_sim.broker import NAMES
 from tests.cluster_sim.redis import Link
@@ -98,11 +99,18 @@ async def work(world: World, process: Process) -> None:
     sources: Any = SimpleNamespace(switch=link, reader=Reader(), ends=spans, follower=follower)
     upkeep = Upkeep(outside, Sources(**vars(sources)), is_observing=False)
     relay = Relay("sim:9092", link, NAMES, {})
-    readiness: Any = Nothing()
-    wire = JsonWire(world.broker.partitions, None)
-    parts = Parts(world.plan, link, wire, Notes(), follower, "sim", world.broker.partitions)
-    around: Any = SessionParts(world.settings, NAMES, parts, spans, relay, upkeep, readiness)  # type: ignore[arg-type]
+    parts = Parts(
+        world.plan, link, JsonWire(world.broker.partitions, None), Notes(), follower, "sim", world.broker.partitions
+    )
+
+    def shell() -> Processor:
+        return Processor(parts, world.settings.decide_from_at, is_requesting=upkeep.is_requesting)
+
+    read: Any = spans
+    around = SessionParts(
+        world.settings, "sim", Inputs(NAMES.inputs), shell, read, relay, upkeep.keep, lambda _assigned, _stages: None
+    )
     try:
-        await _hold_sessions(around, outside)
+        await hold_sessions(around, outside)
     finally:
         await relay.close()
