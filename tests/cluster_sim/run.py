@@ -122,6 +122,8 @@ class _Cluster:
             await asyncio.gather(asyncio.sleep(PLAY_SECONDS), self._produce(), self._do())
             self.dice.is_quiet, self.world.redis.is_away = True, False
             self.dice.tell("cluster", "heals")
+            # a batch that was skipped last shows with the next one, or when positions are restored
+            self.world.group.rebalance()
             await self._healed()
         finally:
             await self._ended(supervising)
