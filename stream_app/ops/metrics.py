@@ -278,22 +278,6 @@ class PrometheusMeter:
         return Gauge(f"restock_{name}", text, labels, registry=self.registry)
 
 
-class NullMeter:
-    """Implements ``Meter`` where nobody looks: files, tools and tests."""
-
-    def applied(self, partition: int, effects: Effects, seconds: float) -> None:
-        """Count nothing."""
-
-    def refused(self, partition: int, outcome: Outcome) -> None:
-        """Count nothing."""
-
-    def swapped(self, partition: int, version: str, rung: str) -> None:
-        """Show nothing."""
-
-    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
-        """Show nothing."""
-
-
 def _on_time(counts: LineCounts) -> int:
     other = counts.late_corrected + counts.late_dropped + counts.repeated + counts.not_stock
     return counts.applied - other
@@ -313,4 +297,4 @@ def _data_until(version: str) -> float | None:
         return None
 
 
-_meters: tuple[type[Meter], ...] = (PrometheusMeter, NullMeter)
+_meters: tuple[type[Meter], ...] = (PrometheusMeter,)
