@@ -160,8 +160,11 @@ class Follower:
         self._is_stopping.set()
 
     async def _follow(self) -> None:
-        # first: a client of aiokafka that is turned away does not tell why
+        # first: a client of aiokafka that is turned away does not tell why, and one stopped at once is cancelled
         counts = await asyncio.to_thread(product_counts, self._kafka, self._names)
+        missing = sorted(self._roles.keys() - counts.keys())
+        if missing:
+            raise RestockError(f"topic {', '.join(missing)} does not exist: run `restock topics create`")
         consumer = AIOKafkaConsumer(
             **self._kafka.client_arguments(),
             enable_auto_commit=False,
@@ -179,14 +182,7 @@ class Follower:
             await consumer.stop()
 
     async def _assign(self, consumer: AIOKafkaConsumer, counts: Mapping[str, int]) -> None:
-        """Take over all partitions of the topics, not far before their ends.
-
-        Raises:
-            RestockError: If one does not exist.
-        """
-        missing = sorted(self._roles.keys() - counts.keys())
-        if missing:
-            raise RestockError(f"topic {', '.join(missing)} does not exist: run `restock topics create`")
+        """Take over all partitions of the topics, not far before their ends."""
         partitions = [TopicPartition(topic, one) for topic in self._roles for one in range(counts[topic])]
         consumer.assign(partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
