@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from prometheus_client import ProcessCollector
@@ -12,6 +13,9 @@ from stream_app.ops.health import Health, HealthPage
 from stream_app.ops.log import configure
 from stream_app.ops.splitting import SplitMeter
 from stream_app.settings import load_settings
+
+if TYPE_CHECKING:
+    from stream_app.splitter.run import Splitting
 
 
 @click.command()
@@ -25,6 +29,13 @@ def split(topic: str) -> None:
     and fields have our names. Start as many as the topic has partitions;
     they share them. Keeps no state and needs no Redis.
     """
+    from stream_app.splitter.run import whole_orders
+
+    serve(topic, whole_orders)
+
+
+def serve(topic: str, splitting: "Splitting") -> NoReturn:
+    """Split a topic in a process of its own, with the settings of the environment; also for splitters of your own."""
     from stream_app.splitter.run import Shown, run
 
     settings = load_settings()
@@ -35,7 +46,7 @@ def split(topic: str) -> None:
     async def work() -> None:
         stop = asyncio.Event()
         end_on_signals(stop)
-        await run(settings, topic, Shown(health, meter, page.address), stop)
+        await run(settings, topic, splitting, Shown(health, meter, page.address), stop)
 
     with HealthPage(health, meter.registry, settings.metrics_port) as page, event_loop() as loop:
         loop.run(work())

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 
@@ -12,12 +14,15 @@ from stream_app.ops.health import Health
 from stream_app.ops.splitting import SplitMeter
 from stream_app.settings import Settings
 from stream_app.splitter.stream import Splitter
-from stream_app.splitter.turn import SplitParts
+from stream_app.splitter.turn import Split, SplitParts
 from stream_app.wire.admission import Admission
 from stream_app.wire.mapping import whole_order_rules
+from stream_app.wire.whole_orders import order_lines
 from stream_app.worker.run import hold_sessions, until_available, until_stopped
 
 BEAT_SECONDS = 1.0
+Splitting: TypeAlias = Callable[[Settings, int], Split]
+"""Makes a split of the settings and the number of partitions of ``orders``."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -31,8 +36,14 @@ class Shown:
     address: str
 
 
-async def run(settings: Settings, source: str, shown: Shown, stop: asyncio.Event) -> None:
-    """Split the orders of the topic ``source`` until ``stop`` is set.
+def whole_orders(settings: Settings, partitions: int) -> Split:
+    """Return what splits whole orders by the mapping of the settings."""
+    rules, admission = whole_order_rules(settings.mapping_file), Admission(partitions, settings.max_future_seconds)
+    return lambda record, batch: order_lines(record, batch, rules, admission)
+
+
+async def run(settings: Settings, source: str, splitting: Splitting, shown: Shown, stop: asyncio.Event) -> None:
+    """Split the records of the topic ``source`` until ``stop`` is set.
 
     Raises:
         ConfigError: If settings or topics do not fit each other.
@@ -43,19 +54,19 @@ async def run(settings: Settings, source: str, shown: Shown, stop: asyncio.Event
         raise ConfigError([f"{source} is a topic of the product itself: name the one with whole orders"])
     beating = asyncio.create_task(_beat(shown.health))
     try:
-        await until_stopped(stop, _serve(settings, source, names, shown))
+        await until_stopped(stop, _serve(settings, source, splitting, shown))
     finally:
         beating.cancel()
 
 
-async def _serve(settings: Settings, source: str, names: TopicNames, shown: Shown) -> None:
+async def _serve(settings: Settings, source: str, splitting: Splitting, shown: Shown) -> None:
     log.info("starting", kafka=settings.kafka, source=source, metrics=shown.address)
-    rules = whole_order_rules(settings.mapping_file)
+    names = TopicNames(settings.topic_prefix)
     for part in ("redis", "model"):
         shown.health.has(part)  # a splitter keeps no state and forecasts nothing
     partitions = await _partitions(settings, source, names, shown)
-    admission = Admission(partitions, settings.max_future_seconds)
-    parts = SplitParts(settings.kafka_access(), names, rules, admission, shown.meter)
+    split = splitting(settings, partitions)
+    parts = SplitParts(settings.kafka_access(), names, partitions, split, shown.meter)
     begun = time.monotonic()
 
     def assigned(partitions: list[int]) -> None:

@@ -1,8 +1,9 @@
 """One turn of the splitter: a fetch of orders becomes lines and dead letters that all replicas have."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -13,24 +14,26 @@ from stream_app.kafka.admission import forbidden, is_forbidden
 from stream_app.kafka.producer import started_producer, stop_producer
 from stream_app.kafka.topics import TopicNames
 from stream_app.ops.splitting import SplitMeter
-from stream_app.ports import OutgoingRecord, RecordBatch
-from stream_app.wire.admission import Admission, partition_of
+from stream_app.ports import OutgoingRecord, Record, RecordBatch
+from stream_app.wire.admission import partition_of
 from stream_app.wire.dead_letters import dead_letter
-from stream_app.wire.mapping import WholeOrderRules
-from stream_app.wire.whole_orders import order_lines
 
 IN_FLIGHT_RECORDS = 10_000
 """About so many records are sent before their acknowledgements are awaited."""
 
 
+Split: TypeAlias = Callable[[Record, RecordBatch], Sequence[OutgoingRecord] | Rejection]
+"""What becomes of a record: its lines, the same ones each time, or why there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class SplitParts:
-    """What all turns share."""
+    """What all turns share; ``partitions`` is how many ``orders`` has."""
 
     kafka: KafkaAccess
     names: TopicNames
-    rules: WholeOrderRules
-    admission: Admission
+    partitions: int
+    split: Split
     meter: SplitMeter
 
 
@@ -78,7 +81,7 @@ class Turns:
 
     def _outgoing(self, batch: RecordBatch) -> Iterator[OutgoingRecord]:
         for record in batch.records:
-            lines = order_lines(record, batch, self._parts.rules, self._parts.admission)
+            lines = self._parts.split(record, batch)
             if isinstance(lines, Rejection):
                 self._parts.meter.refused(lines.code)
                 yield dead_letter(lines, record, batch)
@@ -89,4 +92,4 @@ class Turns:
     def _partition(self, record: OutgoingRecord) -> int | None:
         if record.topic != "orders" or record.key is None:
             return None
-        return partition_of(record.key, self._parts.admission.partitions)
+        return partition_of(record.key, self._parts.partitions)

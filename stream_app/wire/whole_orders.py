@@ -11,7 +11,7 @@ import msgspec
 
 from replenishment.events import Rejection
 from replenishment.keys import key_bytes
-from stream_app.ports import Headers, OutgoingRecord, Record, RecordBatch
+from stream_app.ports import OutgoingRecord, Record, RecordBatch
 from stream_app.wire.admission import Admission
 from stream_app.wire.envelope import LARGEST_VALUE_BYTES, fields_of
 from stream_app.wire.fields import Fields
@@ -44,9 +44,27 @@ def order_lines(
     faults = Faults()
     lines = _lines(record, rules, admission, faults)
     if faults.code is None:
-        headers = _headers(record, batch)
-        return [OutgoingRecord("orders", _key(line), value, headers) for line, value in lines]
+        return [line_record(line, value, record, batch) for line, value in lines]
     return faults.rejection("orders", record.offset) or ()
+
+
+def line_record(line: Mapping[str, Any], value: bytes, record: Record, batch: RecordBatch) -> OutgoingRecord:
+    """Return a line of a record as it goes to ``orders``.
+
+    Args:
+        line: Its fields; one without a proper stock key is refused by who reads it.
+        value: Its JSON.
+        record: What it is a line of.
+        batch: What the record was fetched with.
+    """
+    key = key_bytes(str(line.get("location", "")), str(line.get("sku", "")))
+    source = source_of(record, batch).encode()
+    return OutgoingRecord("orders", key, value, ((OWN_FORM, b"1"), (SOURCE, source), *trace_headers(record)))
+
+
+def source_of(record: Record, batch: RecordBatch) -> str:
+    """Return ``topic/partition/offset`` of a record."""
+    return f"{batch.source}/{batch.partition}/{record.offset}"
 
 
 def _lines(
@@ -124,13 +142,3 @@ def _numbered(lines: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
     is_own = all(type(one) is int and 1 <= one <= LARGEST_LINE for one in own) and len(set(own)) == len(own)
     for place, line in enumerate(lines, 1):
         yield line if is_own else {**line, "line": place}
-
-
-def _key(line: Mapping[str, Any]) -> bytes:
-    """Return the stock key of a line; one without a proper key is refused by who reads it."""
-    return key_bytes(str(line.get("location", "")), str(line.get("sku", "")))
-
-
-def _headers(record: Record, batch: RecordBatch) -> Headers:
-    source = f"{batch.source}/{batch.partition}/{record.offset}".encode()
-    return ((OWN_FORM, b"1"), (SOURCE, source), *trace_headers(record))
