@@ -74,7 +74,7 @@ def _played_faust(world: World, loop: VirtualLoop) -> Iterator[None]:
         patch.object(session, "attach", lambda app, crew, _: setattr(app, "batching", crew)),
         patch.object(session, "batch_consumer", lambda app: app.consumer),
         patch.object(session, "Surroundings", clocked),
-        patch("stream_app.kafka.outbox.AIOKafkaProducer", type("Producer", (Producer,), {"world": world})),
+        patch("stream_app.kafka.producer.AIOKafkaProducer", type("Producer", (Producer,), {"world": world})),
         patch.multiple(upkeep, BEAT_SECONDS=30.0, LOOK_SECONDS=2.0, MEASURE_SECONDS=30.0),
         patch("stream_app.worker.runner.log", _silent()),
         patch("stream_app.worker.run.log", _silent()),
