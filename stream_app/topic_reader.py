@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from server_access.kafka import KafkaAccess
 from stream_app.errors import RestockError, Unavailable
 from stream_app.kafka.admission import away, forbidden, is_forbidden, require_admission
-from stream_app.kafka.topics import require_visible
+from stream_app.kafka.topics import visible_counts
 from stream_app.ports import Headers
 
 ANSWER_MS = 10_000
@@ -105,7 +105,7 @@ def reading(kafka: KafkaAccess, topic: str) -> Iterator[TopicReader]:
     try:
         partitions = sorted(consumer.partitions_for_topic(topic) or ())
         if not partitions:
-            require_visible(kafka, topic)
+            visible_counts(kafka, [topic])
             raise RestockError(f"topic {topic} does not exist: run `restock topics create`")
         yield TopicReader(topic, partitions, consumer)
     except KafkaError as wrong:

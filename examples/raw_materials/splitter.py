@@ -1,21 +1,26 @@
 """Explodes orders of finished goods into lines of the components that they are made of.
 
     python splitter.py file BOM.csv FINISHED.csv COMPONENTS.csv
-    python splitter.py topic BOM.csv HOST:PORT FINISHED_TOPIC ORDERS_TOPIC
+    python splitter.py topic BOM.csv FINISHED_TOPIC
 
 It keeps no state. What it writes follows from a record and its place alone: `order_id` is topic, partition and offset
 (file and row) of the finished goods' line, `line` the place of the component. After a crash it writes some lines
-again, byte for byte the same, and Restock recognises them as repeats. Offsets are committed after the lines are
-acknowledged, so nothing is lost. A good that the bill of materials does not name is its own component.
+again, byte for byte the same, and Restock recognises them as repeats. Reading, writing and committing are those of
+`restock split`, with its settings, metrics and dead letters. A good that the bill of materials does not name is its
+own component.
 """
 
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer
+from replenishment.events import Rejection
+from stream_app.cli.split import serve
+from stream_app.ports import OutgoingRecord, Record, RecordBatch
+from stream_app.wire.refusals import Code, excerpt
+from stream_app.wire.whole_orders import line_record, source_of
 
 MOST_UNITS = 1_000_000  # of a line: Restock refuses more
 Bill = Mapping[str, Mapping[str, int]]
@@ -54,9 +59,6 @@ def component_lines(bill: Bill, order: Mapping[str, Any], source: str) -> Iterat
     Raises:
         ValueError: If the quantity is no whole number of 1 or more; KeyError if a field is missing.
     """
-    if order.get("type") == "time_passed":
-        yield dict(order)
-        return
     kept = {name: order[name] for name in ("type", "location", "event_time", "placed_at") if order.get(name)}
     quantity, line = int(str(order["quantity"])), 0
     if quantity < 1:
@@ -78,49 +80,33 @@ def split_file(bill: Bill, finished: str, components: str) -> None:
         writer.writeheader()
         for number, row in enumerate(csv.DictReader(rows), 1):
             try:
-                writer.writerows(component_lines(bill, row, f"{finished}/{number}"))
+                passes = row.get("type") == "time_passed"
+                writer.writerows([row] if passes else component_lines(bill, row, f"{finished}/{number}"))
             except (ValueError, KeyError) as wrong:
                 sys.exit(f"{finished} row {number}: {wrong}")
 
 
-def split_topic(bill: Bill, bootstrap: str, finished: str, orders: str) -> None:
-    """Write the component lines of a topic to the topic `orders` for ever; keys decide the partition."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
-    reading = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "session_timeout_ms": 6_000}
-    consumer = KafkaConsumer(finished, bootstrap_servers=bootstrap, group_id=f"splitter-{orders}", **reading)
-    print("ready", flush=True)
-    while True:
-        for records in consumer.poll(timeout_ms=500).values():
-            for record in records:
-                place = f"{record.topic}/{record.partition}/{record.offset}"
-                for key, value in sent(bill, record.value, place):
-                    producer.send(orders, key=key, value=value)
-        producer.flush()
-        consumer.commit()
-
-
-def sent(bill: Bill, value: bytes, place: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield key and value of each line that a record becomes; one that is no order goes on unchanged.
-
-    Restock refuses what it cannot read and keeps it in `dead-letter`, where people look; here it would be lost.
-    """
+def components(bill: Bill, record: Record, batch: RecordBatch) -> Sequence[OutgoingRecord] | Rejection:
+    """Return the lines for the topic `orders`, or why a record is no order of a finished good."""
     try:
-        lines = list(component_lines(bill, json.loads(value), place))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        yield b"main|unreadable", value
-        return
-    for line in lines:
-        key = f"{line.get('location', 'main')}|{line['sku']}".encode()
-        yield key, json.dumps({"location": "main", **line}, sort_keys=True).encode()
+        order = {"location": "main", **json.loads(record.value or b"")}
+        lines = list(component_lines(bill, order, source_of(record, batch)))
+        return [line_record(line, json.dumps(line, sort_keys=True).encode(), record, batch) for line in lines]
+    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
+        reason = f"{excerpt(record.value or b'')} is no order of a finished good: {wrong!r}"
+        return Rejection("orders", record.offset, Code.OUT_OF_RANGE, reason)
 
 
 def main(form: str, bill_file: str, *places: str) -> None:
-    """Split a file, or a topic until it is killed, at any moment."""
+    """Split a file, or a topic until it is told to end or killed, at any moment."""
     bill = bill_of_materials(bill_file)
-    split_file(bill, *places) if form == "file" else split_topic(bill, *places)
+    if form == "file":
+        split_file(bill, *places)
+    else:
+        serve(places[0], lambda _settings, _partitions: lambda record, batch: components(bill, record, batch))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 5 or sys.argv[1] not in ("file", "topic"):
+    if len(sys.argv) != {"file": 5, "topic": 4}.get(sys.argv[1] if sys.argv[1:] else ""):
         sys.exit(__doc__)
     main(*sys.argv[1:])

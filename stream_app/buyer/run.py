@@ -10,6 +10,7 @@ import structlog
 
 from stream_app.buyer.shell import BuyerParts, BuyerShell
 from stream_app.errors import ConfigError
+from stream_app.kafka.groups import BUYER
 from stream_app.kafka.outbox import Relay
 from stream_app.kafka.topics import TopicNames, co_partitioning_problems, joint_problems, product_counts
 from stream_app.ops.health import Health
@@ -20,12 +21,10 @@ from stream_app.store.redis_store import RedisStore
 from stream_app.wire.joint_orders import BuyerWire
 from stream_app.worker.crew import Crew
 from stream_app.worker.run import Clients, RedisSeen, at_work, hold_sessions, until_available, until_stopped
-from stream_app.worker.session import SessionParts
+from stream_app.worker.session import Session, SessionParts
 from stream_app.worker.surroundings import Inputs, Stage
 
 BEAT_SECONDS = 1.0
-OWN = "-buyer"
-"""What the buyer adds to the worker's group and state prefix: both work beside each other."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,7 +59,7 @@ async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
     names = TopicNames(settings.topic_prefix)
     counts = await _wait_for_topics(settings, names, shown)
     redis = RedisSeen(shown.health)
-    store = RedisStore(clients.redis, settings.state_prefix + OWN, Patience(None, redis.is_away, redis.is_there))
+    store = RedisStore(clients.redis, settings.state_prefix + BUYER, Patience(None, redis.is_away, redis.is_there))
     partitions = counts[names.of("proposals")]
     wire = BuyerWire(partitions, settings.max_future_seconds)
     owner = f"buyer of group {settings.group} on topics {settings.topic_prefix}*"
@@ -69,7 +68,7 @@ async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
     shown.health.has("model")  # a buyer forecasts nothing
     session = SessionParts(
         settings=settings,
-        group=settings.group + OWN,
+        group=settings.group + BUYER,
         inputs=Inputs(names.buyer_inputs, read_first=("suppliers",), clock="proposals"),
         shell=lambda: BuyerShell(parts),
         spans=clients.spans,
@@ -78,7 +77,7 @@ async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
         show=_Readiness(shown).show,
     )
     try:
-        await hold_sessions(session, shown)
+        await hold_sessions(lambda: Session(session).hold(), shown)
     finally:
         await relay.close()
 

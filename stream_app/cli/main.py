@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "replay": ("stream_app.cli.replay", "replay", "Run files of events through the engine, without servers."),
     "resume": ("stream_app.cli.pause", "resume", "Let requests go out again."),
     "simulate": ("stream_app.cli.simulate", "simulate", "Compare policies and models in money over recorded orders."),
+    "split": ("stream_app.cli.split", "split", "Split whole orders into order lines."),
     "state": ("stream_app.cli.state", "state", "Print the state of stock keys straight from Redis."),
     "suppliers": ("stream_app.cli.suppliers", "suppliers", "Say how suppliers are ordered from."),
     "tail": ("stream_app.cli.tail", "tail", "Print records of a topic as they come."),

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from server_access.kafka import KafkaAccess
 from stream_app.errors import Unavailable
+from stream_app.kafka.producer import started_producer, stop_producer
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import Fence, Outbox, OutgoingRecord
 
@@ -23,8 +24,6 @@ IN_FLIGHT_ENTRIES = 128
 POLL_SECONDS = 5.0
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 15.0
-CLOSE_SECONDS = 3.0
-LARGEST_RECORD_BYTES = 2 * 2**20
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -135,27 +134,14 @@ class Relay:
     async def _started_producer(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **self._kafka.client_arguments(),
-                    acks="all",
-                    enable_idempotence=True,
-                    max_request_size=LARGEST_RECORD_BYTES,
-                    request_timeout_ms=20_000,
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
+                self._producer = await started_producer(self._kafka)
             return self._producer
 
     async def _drop_producer(self) -> None:
         """Let go of a producer that failed: an idempotent one may be past recovery."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
+            await stop_producer(producer)
 
 
 def demand_partition(key: bytes) -> int | None:

@@ -164,15 +164,17 @@ def partition_counts(kafka: KafkaAccess, admin: KafkaAdminClient, topics: Sequen
     return {topic["name"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
 
 
-def require_visible(kafka: KafkaAccess, topic: str) -> None:
-    """Return if we may know whether a topic exists: clients leave out what they may not see, as if it were not there.
+def visible_counts(kafka: KafkaAccess, topics: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of those of the topics that exist.
+
+    Clients leave out what they may not see, as if it were not there; here that is an error.
 
     Raises:
         Forbidden: If we may not.
         Unavailable: If no broker answers.
     """
     with _admin(kafka) as admin:
-        partition_counts(kafka, admin, [topic])
+        return partition_counts(kafka, admin, topics)
 
 
 def product_earliest(kafka: KafkaAccess, names: TopicNames) -> dict[str, dict[int, int]]:

@@ -167,7 +167,7 @@ class Follower:
         self._is_stopping.set()
 
     async def _follow(self) -> None:
-        # first: a client of aiokafka that is turned away does not tell why, and one stopped at once is cancelled
+        # first: a client of aiokafka that is turned away does not tell why, and one that is stopped at once fails
         counts = await asyncio.to_thread(product_counts, self._kafka, self._names)
         missing = sorted(self._roles.keys() - counts.keys())
         if missing:

@@ -73,7 +73,7 @@ def is_structured(headers: Headers) -> bool:
     )
 
 
-def fields_of(record: Record, faults: Faults) -> Mapping[str, Raw]:
+def fields_of(record: Record, faults: Faults, largest_bytes: int = LARGEST_VALUE_BYTES) -> Mapping[str, Raw]:
     """Return the raw JSON of each field of a record's event; none where a fault forbids to look further.
 
     Of a repeated name the last one counts.
@@ -83,8 +83,8 @@ def fields_of(record: Record, faults: Faults) -> Mapping[str, Raw]:
         faults.add(Code.UNDECODABLE, "value is null, must be a JSON object")
         return _NO_FIELDS
     fields = _object(value, "value", faults)
-    if faults.code is None and len(value) > LARGEST_VALUE_BYTES:
-        faults.add(Code.TOO_LARGE, f"value has {len(value)} bytes, must have at most {LARGEST_VALUE_BYTES}")
+    if faults.code is None and len(value) > largest_bytes:
+        faults.add(Code.TOO_LARGE, f"value has {len(value)} bytes, must have at most {largest_bytes}")
         return _NO_FIELDS
     if faults.code is None and is_structured(record.headers):
         return _unwrapped(fields, faults)

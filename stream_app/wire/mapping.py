@@ -26,8 +26,10 @@ FIELDS: Mapping[MappedRole, tuple[str, ...]] = {
         *("restock_id", "final", "expected_at", "by", "note"),
     ),
 }
+ORDER_FIELDS = ("type", "order_id", "location", "event_time", "placed_at", "customer")
+LINE_FIELDS = ("line", "location", "sku", "quantity", "price")
 TIMES = frozenset({"event_time", "placed_at", "expected_at"})
-TEXTS = frozenset({"type", "order_id", "event_id", "restock_id", "location", "sku", "reason", "by", "note"})
+TEXTS = frozenset({"type", "order_id", "customer", "event_id", "restock_id", "location", "sku", "reason", "by", "note"})
 _PATH = re.compile(r"\$((\.[A-Za-z_][A-Za-z0-9_-]*)|(\['[^']+'\])|(\[[0-9]{1,6}\]))+")
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\['([^']+)'\]|\[([0-9]+)\]")
 _UNITS_PER_SECOND: Mapping[TimeForm, int] = {
@@ -48,11 +50,20 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     values: dict[str, str] | None = None
 
 
+class WholeOrders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the lines of a whole order are, and rules for what all lines share and for what each has of its own."""
+
+    lines: str = "$.lines"
+    order: dict[str, Rule | str] = msgspec.field(default_factory=lambda: {name: f"$.{name}" for name in ORDER_FIELDS})
+    line: dict[str, Rule | str] = msgspec.field(default_factory=lambda: {name: f"$.{name}" for name in LINE_FIELDS})
+
+
 class MappingFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rules by field, for each of the topics that can be mapped; a text is a rule of this path only."""
 
     orders: dict[str, Rule | str] | None = None
     inventory: dict[str, Rule | str] | None = None
+    whole_orders: WholeOrders = msgspec.field(default_factory=WholeOrders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,32 +96,61 @@ class FieldRule:
 Rules: TypeAlias = Sequence[FieldRule]
 
 
+@dataclass(frozen=True, slots=True)
+class WholeOrderRules:
+    """Compiled rules: ``lines`` reads the array of an order, ``order`` begins at the record, ``line`` at a line."""
+
+    lines: FieldRule
+    order: Rules
+    line: Rules
+
+
 def loaded(file: Path) -> Mapping[MappedRole, Rules]:
     """Return the rules of a mapping file by topic.
 
     Raises:
         ConfigError: Lists everything that is wrong with it.
     """
+    content = _checked(file)
+    given: dict[MappedRole, dict[str, Rule | str] | None] = {"orders": content.orders, "inventory": content.inventory}
+    return {role: compiled(rules) for role, rules in given.items() if rules}
+
+
+def whole_order_rules(file: Path | None) -> WholeOrderRules:
+    """Return the rules of a mapping file for whole orders; without any, orders and lines have our field names.
+
+    Raises:
+        ConfigError: Lists everything that is wrong with the file.
+    """
+    rules = WholeOrders() if file is None else _checked(file).whole_orders
+    lines = _compiled("lines", Rule(path=rules.lines))
+    return WholeOrderRules(lines, compiled(rules.order), compiled(rules.line))
+
+
+def _checked(file: Path) -> MappingFile:
     try:
         content = msgspec.json.decode(file.read_bytes(), type=MappingFile)
     except (OSError, ValueError) as wrong:
         raise ConfigError(
             [f"RESTOCK_MAPPING_FILE: {file} is no mapping: {wrong}; see docs/how-to/map-fields.md"]
         ) from wrong
-    given: dict[MappedRole, dict[str, Rule | str] | None] = {"orders": content.orders, "inventory": content.inventory}
+    whole = content.whole_orders
+    given = (
+        ("orders", FIELDS["orders"], content.orders or {}),
+        ("inventory", FIELDS["inventory"], content.inventory or {}),
+        ("whole_orders", ("lines",), {"lines": whole.lines}),
+        ("whole_orders.order", ORDER_FIELDS, whole.order),
+        ("whole_orders.line", LINE_FIELDS, whole.line),
+    )
     problems = [
-        f"RESTOCK_MAPPING_FILE: {file}: {role}.{name}: {problem}"
-        for role, rules in given.items()
-        for name, rule in (rules or {}).items()
-        if (problem := _problem(role, name, _whole(rule)))
+        f"RESTOCK_MAPPING_FILE: {file}: {section}.{name}: {problem}"
+        for section, fields, rules in given
+        for name, rule in rules.items()
+        if (problem := _problem(section, fields, name, _whole(rule)))
     ]
     if problems:
         raise ConfigError(problems)
-    return {
-        role: tuple(_compiled(name, _whole(rule)) for name, rule in rules.items())
-        for role, rules in given.items()
-        if rules
-    }
+    return content
 
 
 def compiled(rules: Mapping[str, Any]) -> Rules:
@@ -138,9 +178,9 @@ def _whole(rule: Rule | str) -> Rule:
     return Rule(path=rule) if isinstance(rule, str) else rule
 
 
-def _problem(role: MappedRole, name: str, rule: Rule) -> str:
-    if name not in FIELDS[role]:
-        return f"no field of {role}; it may be {', '.join(FIELDS[role])}"
+def _problem(section: str, fields: Sequence[str], name: str, rule: Rule) -> str:
+    if name not in fields:
+        return f"no field of {section}; it may be {', '.join(fields)}"
     if (rule.path is None) == (rule.constant is None):
         return "give either a path or a constant"
     if rule.path is not None and not _PATH.fullmatch(rule.path):

@@ -49,7 +49,7 @@ def _row(fields: Fields, record: Record, partition: int, admission: Admission) -
     if kind == "time_passed":
         return OrderRow(LineKind.TIME_PASSED, b"", occurred_at, occurred_at, 0, NO_PRICE)
     is_cancelled = kind == "order_cancelled"
-    placed_at = _placed_at(fields, occurred_at) if is_cancelled else occurred_at
+    placed_at = placed_at_of(fields, occurred_at) if is_cancelled else occurred_at
     order_id = fields.identifier("order_id")
     line = fields.integer("line", 1, LARGEST_LINE) if fields.has("line") else 0
     location, sku = fields.key_part("location"), fields.key_part("sku")
@@ -68,7 +68,8 @@ def _row(fields: Fields, record: Record, partition: int, admission: Admission) -
     )
 
 
-def _placed_at(fields: Fields, occurred_at: int) -> int:
+def placed_at_of(fields: Fields, occurred_at: int) -> int:
+    """Return when a cancelled order was placed, at most when it was cancelled."""
     placed_at = fields.time("placed_at")
     check_age(placed_at, "placed_at", fields)
     if placed_at > occurred_at:

@@ -123,7 +123,7 @@ def restock_record(restock: RestockRequested, cause: Record | None, source: str)
     # events of one request are told apart by consumers that go by CloudEvents
     event_id = restock.restock_id if restock.revision == 1 else f"{restock.restock_id}/{restock.revision}"
     headers = cloud_event(event_id, source, _kind_of(restock), decided_at)
-    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *_trace(cause)))
+    return OutgoingRecord("restock", restock.key, _encode(value), (*headers, *trace_headers(cause)))
 
 
 def _kind_of(restock: RestockRequested) -> str:
@@ -218,7 +218,7 @@ def cloud_event(event_id: str, source: str, kind: str, at: str) -> Headers:
     )
 
 
-def _trace(cause: Record | None) -> Headers:
+def trace_headers(cause: Record | None) -> Headers:
     """Return the trace headers of a record, the last of each name."""
     if cause is None or not cause.headers:
         return ()

@@ -38,7 +38,7 @@ from stream_app.swap import champion_follower
 from stream_app.wire.incoming import incoming_wire
 from stream_app.worker.readiness import Outside, Readiness
 from stream_app.worker.session import SESSION_ENDS_BY, Session, SessionParts
-from stream_app.worker.surroundings import Inputs, ShellT
+from stream_app.worker.surroundings import Inputs
 from stream_app.worker.upkeep import Sources, Upkeep
 
 FIRST_RETRY_SECONDS = 0.5
@@ -210,7 +210,7 @@ async def _serve(settings: Settings, outside: Outside, clients: Clients, *, is_o
         session = SessionParts(
             settings, settings.group, inputs, shell, clients.spans, relay, upkeep.keep, readiness.show
         )
-        await hold_sessions(session, outside)
+        await hold_sessions(lambda: Session(session).hold(), outside)
     finally:
         await relay.close()
 
@@ -239,13 +239,13 @@ async def _refuse_lost_state(
         raise StateLost(lost, f"under RESTOCK_STATE_PREFIX={settings.state_prefix} in {settings.redis_url}")
 
 
-async def hold_sessions(parts: SessionParts[ShellT], outside: Seen) -> None:
+async def hold_sessions(hold: Callable[[], Awaitable[None]], outside: Seen) -> None:
     """Hold one session after the other: a Faust app that ends because Kafka went away is built anew."""
     waits = _growing()
     while True:
         begun = time.monotonic()
         try:
-            await Session(parts).hold()
+            await hold()
         except SESSION_ENDS_BY as away:
             outside.health.lacks("partitions", "Kafka went away")
             waits = _growing() if time.monotonic() - begun > LONGEST_RETRY_SECONDS else waits

@@ -42,7 +42,7 @@ class SingleRecord:
     headers: Headers
 
 
-def build_app(settings: Settings, group: str) -> BatchApp:
+def build_app(settings: Settings, group: str, fetch_records: int = FETCH_RECORDS) -> BatchApp:
     """Return the app without its agent; ``attach`` adds it once the crew is there."""
     kafka = settings.kafka_access()
     return BatchApp(
@@ -55,7 +55,7 @@ def build_app(settings: Settings, group: str) -> BatchApp:
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=FETCH_BYTES,
-        broker_max_poll_records=FETCH_RECORDS,
+        broker_max_poll_records=fetch_records,
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_rebalance_timeout=REBALANCE_SECONDS,

@@ -14,7 +14,7 @@ from stream_app.ports import OutgoingRecord, RecordBatch
 from stream_app.processor import Parts, Processor
 from stream_app.wire.json_wire import JsonWire
 from stream_app.worker.run import hold_sessions
-from stream_app.worker.session import SessionParts
+from stream_app.worker.session import Session, SessionParts
 from stream_app.worker.surroundings import Inputs
 from stream_app.worker.upkeep import Sources, Upkeep
 from tests.cluster_sim.broker import NAMES
@@ -112,6 +112,6 @@ async def work(world: World, process: Process) -> None:
         world.settings, "sim", Inputs(NAMES.inputs), shell, read, relay, upkeep.keep, lambda _assigned, _stages: None
     )
     try:
-        await hold_sessions(around, outside)
+        await hold_sessions(lambda: Session(around).hold(), outside)
     finally:
         await relay.close()

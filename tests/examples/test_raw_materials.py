@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,14 +13,19 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
 
+from replenishment.events import Rejection
 from server_access.kafka import KafkaAccess
 from stream_app.kafka.topics import TopicNames, create
+from stream_app.ports import RecordBatch
+from stream_app.topic_reader import Message
 from tests.e2e.checker import Logged, read_topic
 from tests.e2e.cluster import eventually
 from tests.examples.runs import EXAMPLES, copied, run_commands, table
 
 FOLDER = EXAMPLES / "raw_materials"
+ROOT = EXAMPLES.parent
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +76,13 @@ def test_a_line_larger_than_restock_takes_is_cut(splitter: ModuleType) -> None:
     assert [(one["line"], one["quantity"]) for one in lines] == [(1, 1_000_000), (2, 500_000)]
 
 
-@pytest.mark.parametrize("value", [b"no json", b"[1]", b'{"sku": "A"}', b'{"sku": "A", "quantity": 0}'])
-def test_what_is_no_order_goes_on_to_where_it_is_refused(splitter: ModuleType, value: bytes) -> None:
-    assert list(splitter.sent({}, value, "t/0/7")) == [(b"main|unreadable", value)]
+@pytest.mark.parametrize(
+    "value", [None, b"no json", b"[1]", b'{"sku": "A"}', b'{"sku": "A", "quantity": 0}', b'{"type": "time_passed"}']
+)
+def test_what_is_no_order_of_a_finished_good_is_refused(splitter: ModuleType, value: bytes | None) -> None:
+    record = Message(0, 7, 0, b"A", value, ())
+    refused = splitter.components({}, record, RecordBatch("orders", "finished", 0, 7, 8, [record]))
+    assert isinstance(refused, Rejection) and refused.code == "out_of_range"
 
 
 def test_a_wrong_row_of_a_file_is_named(splitter: ModuleType, tmp_path: Path) -> None:
@@ -84,12 +94,15 @@ def test_a_wrong_row_of_a_file_is_named(splitter: ModuleType, tmp_path: Path) ->
 def test_after_kills_every_line_is_there_and_repeats_are_the_same_bytes(kafka_bootstrap: str, unique_name: str) -> None:
     names = TopicNames(f"{unique_name}.")
     create(KafkaAccess(kafka_bootstrap), names, 2, 1)
-    finished, orders = names.of("demand"), names.of("orders")  # any topic of two partitions will do
+    finished, orders = f"{unique_name}.finished", names.of("orders")
+    admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    admin.create_topics({finished: {"num_partitions": 2, "replication_factor": 1}})
+    admin.close()
     sent = [
         {"sku": ("BIKE", "TRIKE")[n % 2], "quantity": 1 + n % 4, "event_time": 1_767_600_000_000 + n} for n in range(60)
     ]
     for share in (sent[:25], sent[25:40], sent[40:]):
-        worker = started(kafka_bootstrap, finished, orders)
+        worker = started(kafka_bootstrap, unique_name)
         enough = len(read_topic(kafka_bootstrap, orders)) + len(share)
         try:
             produce(kafka_bootstrap, finished, share)
@@ -97,7 +110,7 @@ def test_after_kills_every_line_is_there_and_repeats_are_the_same_bytes(kafka_bo
         finally:
             worker.kill()  # with offsets uncommitted, maybe
             worker.wait()
-    worker = started(kafka_bootstrap, finished, orders)
+    worker = started(kafka_bootstrap, unique_name)
     try:
         eventually(lambda: len(lines(read_topic(kafka_bootstrap, orders))) == 3 * len(sent), "split", 60)
     finally:
@@ -108,9 +121,12 @@ def test_after_kills_every_line_is_there_and_repeats_are_the_same_bytes(kafka_bo
     assert units == sum(32 * wheels[str(one["sku"])] * int(str(one["quantity"])) for one in sent)
 
 
-def started(bootstrap: str, finished: str, orders: str) -> subprocess.Popen[bytes]:
-    command = [str(FOLDER / "splitter.py"), "topic", str(FOLDER / "bill_of_materials.csv"), bootstrap, finished, orders]
-    return subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
+def started(bootstrap: str, name: str) -> subprocess.Popen[bytes]:
+    command = [str(FOLDER / "splitter.py"), "topic", str(FOLDER / "bill_of_materials.csv"), f"{name}.finished"]
+    # a member that Kafka knows by name has its partitions back at once after a kill
+    settings = {"KAFKA": bootstrap, "TOPIC_PREFIX": f"{name}.", "GROUP": name, "GROUP_INSTANCE": "one"}
+    own = {**os.environ, "PYTHONPATH": str(ROOT), **{f"RESTOCK_{one}": value for one, value in settings.items()}}
+    return subprocess.Popen([sys.executable, *command], env=own, stderr=subprocess.DEVNULL)
 
 
 def produce(bootstrap: str, topic: str, finished: Sequence[Mapping[str, object]]) -> None:

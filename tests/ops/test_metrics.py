@@ -19,6 +19,7 @@ from replenishment.events import OrderWithheld, Rejection
 from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.joint import JointMeter
 from stream_app.ops.metrics import PrometheusMeter
+from stream_app.ops.splitting import SplitMeter
 from stream_app.ports import Outcome, RecordBatch
 from stream_app.topic_reader import Message
 from stream_app.wire.json_wire import JsonWire
@@ -256,7 +257,8 @@ def test_labels_are_few_and_never_a_sku() -> None:
 
 def test_the_reference_lists_exactly_the_metrics_there_are() -> None:
     listed = set(re.findall(r"^\| `(restock_\w+)`", REFERENCE.read_text(), re.MULTILINE))
-    families = [*scripted().registry.collect(), *TrainerMeter().registry.collect(), *JointMeter().registry.collect()]
+    meters = (scripted(), TrainerMeter(), JointMeter(), SplitMeter())
+    families = [family for meter in meters for family in meter.registry.collect()]
     there = {family.name + ("_total" if family.type == "counter" else "") for family in families}
     assert listed == {name for name in there if not name.startswith("process_")}
 

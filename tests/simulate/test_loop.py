@@ -298,7 +298,7 @@ def _event(offset: int, event: InventoryEvent) -> Kept:
         answer = {"restock_id": event.restock_id, "quantity": event.units}
         return _kept(offset, event.key, type="restock_accepted", **answer, **about)
     if isinstance(event, StockAdjusted):
-        return _kept(offset, event.key, type="stock_adjusted", delta=event.delta_units, **about)
+        return _kept(offset, event.key, type="stock_adjusted", delta=event.delta_units, reason="expired", **about)
     if isinstance(event, RestockApproved):
         ruling = {"restock_id": event.restock_id, "by": event.by}
         return _kept(offset, event.key, type="restock_approved", **ruling, **about)
@@ -333,6 +333,7 @@ async def replayed(entries: Sequence[Entry], plan: Plan, decide_from: int) -> li
             batch = RecordBatch(span.topic, span.topic, 0, span.start, span.end, records(entry))
             outcome = await processor.accept(batch)
         assert outcome.is_durable
+    assert not [one for one in store.outgoing(0) if one.topic == "dead-letter"]
     return [one.value or b"" for one in store.outgoing(0) if one.topic == "restock"]
 
 

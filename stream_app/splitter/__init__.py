@@ -1,0 +1,1 @@
+"""Splitting whole orders into lines: a stateless stage before the worker."""

@@ -1,0 +1,1 @@
+"""Whole orders become lines."""
