@@ -10,7 +10,6 @@ import numpy as np
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import RowWrites
 from replenishment.engine.held import HeldLine, held_table
-from replenishment.engine.known import KeptSignal
 from replenishment.engine.repeats import SeenLines
 from replenishment.engine.rows import (
     NEVER,
@@ -22,9 +21,11 @@ from replenishment.engine.rows import (
     hot_table,
     restocks_table,
     seen_table,
+    signal_of,
     signals_table,
     waiting_table,
     window_table,
+    with_channels,
 )
 from replenishment.engine.state import OpenRequest, PartitionState
 from replenishment.engine.terms import terms_table
@@ -156,27 +157,10 @@ def _restore_held(state: PartitionState, offsets: Sequence[bytes], records: Reco
 
 def _restore_signals(state: PartitionState, fields: Sequence[bytes], records: Records) -> None:
     for name, record in zip(fields, records.tolist(), strict=True):
-        ordinal, serial, channel = name.decode().split(".", 2)
-        row = int(ordinal)
+        row, word = signal_of(name, record)
         if row >= state.keys.count:
             raise KeyError(name)
-        signal, said_at, starts_at, ends_at, known_from, known_until, value, is_planned = record
-        found = {word.serial: word for word in state.signals.of(row)}
-        values = found[int(serial)].values if int(serial) in found else ()
-        if channel:
-            values = tuple(sorted((*values, (channel, value))))
-        found[int(serial)] = KeptSignal(
-            serial=int(serial),
-            signal=signal,
-            is_planned=bool(is_planned),
-            said_at=said_at,
-            known_from=known_from,
-            known_until=known_until,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            values=values,
-        )
-        state.signals.put(row, [found[one] for one in sorted(found)])
+        state.signals.put(row, with_channels([*state.signals.of(row), word]))
 
 
 def _known_rows(state: PartitionState, keys: Sequence[bytes]) -> Int64s:

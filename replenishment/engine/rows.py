@@ -6,8 +6,10 @@ lines. Change a dtype and raise ``LAYOUT``: stored state of another layout is
 refused by name.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -240,6 +242,37 @@ def signal_rows(row: int, word: KeptSignal) -> tuple[list[bytes], Records]:
     fields = [f"{row}.{word.serial}.{name}".encode() for name, _ in values]
     records = [(*facts, value, word.is_planned) for _, value in values]
     return fields, np.array(records, dtype=signals_table().row)
+
+
+def signal_of(field: bytes, record: tuple[Any, ...]) -> tuple[int, KeptSignal]:
+    """Return the row of the key and the word that one row of ``signals`` holds, with the one channel that it names.
+
+    Raises:
+        ValueError: If the field is not one of ``signal_rows``.
+    """
+    row, serial, channel = field.decode().split(".", 2)
+    signal, said_at, starts_at, ends_at, known_from, known_until, value, is_planned = record
+    word = KeptSignal(
+        serial=int(serial),
+        signal=signal,
+        is_planned=bool(is_planned),
+        said_at=said_at,
+        known_from=known_from,
+        known_until=known_until,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        values=((channel, value),) if channel else (),
+    )
+    return int(row), word
+
+
+def with_channels(words: Iterable[KeptSignal]) -> list[KeptSignal]:
+    """Return the words on one key by their serials, each with all its channels, from words with one channel each."""
+    found: dict[int, KeptSignal] = {}
+    for word in words:
+        known = found.get(word.serial)
+        found[word.serial] = word if known is None else replace(word, values=tuple(sorted(known.values + word.values)))
+    return [found[one] for one in sorted(found)]
 
 
 def seen_table(bucket: int) -> Table:

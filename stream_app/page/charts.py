@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from stream_app.page.plans import Stretch
 from stream_app.page.shapes import HEIGHT, TICKS, WIDTH, Box, Chart, Rule, Scale, Tick, Wedge, steps
 
 LEFT, RIGHT, TOP, BOTTOM = 48.0, 14.0, 14.0, 28.0
@@ -24,7 +25,8 @@ class Demand:
     """What a demand chart shows: closed buckets (name, units), open ones, and what is expected after them.
 
     ``expected_units`` and the pairs of ``bands``, outermost first, are per
-    bucket, over ``ahead_buckets``.
+    bucket, over ``ahead_buckets``; so is ``planned_units``, the part of what
+    is expected that plans make, below 0 where they take something off.
     """
 
     buckets: Sequence[tuple[str, int]]
@@ -32,23 +34,33 @@ class Demand:
     expected_units: float | None = None
     bands: Sequence[tuple[float, float]] = ()
     ahead_buckets: int = 0
+    planned_units: float = 0.0
+    plans: Sequence[Stretch] = ()
     markers: Sequence[Marker] = field(default=())
 
 
 def demand_chart(shown: Demand) -> Chart:
     """Return bars of each bucket, then the bands of the forecast."""
     count = len(shown.buckets) + len(shown.open_buckets)
+    unplanned_units = (shown.expected_units or 0.0) - shown.planned_units
     highest = max(
-        [1.0, *(float(units) for _, units in (*shown.buckets, *shown.open_buckets)), *(high for _, high in shown.bands)]
+        [
+            1.0,
+            unplanned_units,
+            *(float(units) for _, units in (*shown.buckets, *shown.open_buckets)),
+            *(high for _, high in shown.bands),
+        ]
     )
     lowest = min([0.0, *(float(units) for _, units in (*shown.buckets, *shown.open_buckets))])
     y = Scale(lowest, highest, HEIGHT - BOTTOM, TOP)
     x = Scale(0, max(count + shown.ahead_buckets, 1), LEFT, WIDTH - RIGHT)
     return Chart(
         boxes=[
+            *_plans(shown.plans, x),
             *_bars(shown.buckets, 0, "closed", x, y),
             *_bars(shown.open_buckets, len(shown.buckets), "open", x, y),
             *_bands(shown, count, x, y),
+            *_uplift(shown, count, x, y),
             *(Box(x.at(one.bucket), TOP, 0, HEIGHT - BOTTOM - TOP, one.kind, one.label) for one in shown.markers),
         ],
         rules=_expected(shown, count, x, y),
@@ -79,6 +91,23 @@ def _bands(shown: Demand, count: int, x: Scale, y: Scale) -> list[Box]:
         Box(start, y.at(high), round(end - start, 1), round(y.at(low) - y.at(high), 1), "band")
         for low, high in shown.bands
     ]
+
+
+def _plans(plans: Sequence[Stretch], x: Scale) -> list[Box]:
+    height = HEIGHT - BOTTOM - TOP
+    return [
+        Box(x.at(one.first), TOP, round(x.at(one.last) - x.at(one.first), 1), height, "planned", one.label)
+        for one in plans
+    ]
+
+
+def _uplift(shown: Demand, count: int, x: Scale, y: Scale) -> list[Box]:
+    """Return the part of what is expected that plans make: between the forecast with and without them."""
+    if shown.expected_units is None or not shown.planned_units:
+        return []
+    edges = y.at(shown.expected_units), y.at(shown.expected_units - shown.planned_units)
+    width = round(x.at(count + shown.ahead_buckets) - x.at(count), 1)
+    return [Box(x.at(count), min(edges), width, round(abs(edges[1] - edges[0]), 1), "uplift")]
 
 
 def _expected(shown: Demand, count: int, x: Scale, y: Scale) -> list[Rule]:

@@ -13,6 +13,7 @@ from replenishment.quantiles import ProtectionDemand
 from stream_app.explain.silence import Known, Silence, silence
 from stream_app.inspect import KeyState
 from stream_app.page.charts import MOST_BUCKETS, Demand, Marker, Outlook
+from stream_app.page.plans import PlannedSpan, Stripe, stretches
 from stream_app.page.recent import Receipt, Recent
 from stream_app.wire.times import instant_at, shown
 
@@ -23,13 +24,17 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Demand over the protection interval: mean and pairs of quantiles in units, from one time to another."""
+    """Demand over the protection interval: mean and pairs of quantiles in units, from one time to another.
+
+    ``planned_units`` of the mean are due to plans; below 0 they take something off.
+    """
 
     expected_units: float
     bands: Sequence[tuple[float, float]]
     buckets: int
     start: str
     end: str
+    planned_units: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class OneSku:
-    """All that the page shows of a stock key; ``requests`` and ``receipts`` are those that are remembered."""
+    """All that the page shows of a stock key; ``requests`` and ``receipts`` are those that are remembered.
+
+    ``taken_back`` says of each request that was why: ``needless`` or ``declined``.
+    """
 
     state: KeyState
     why: Silence
@@ -54,6 +62,8 @@ class OneSku:
     forecast: Forecast | None
     requests: Sequence[Mapping[str, Any]]
     receipts: Sequence[Receipt]
+    taken_back: Mapping[str, str]
+    plans: Sequence[PlannedSpan]
 
     @property
     def daily_units(self) -> float | None:
@@ -70,9 +80,11 @@ class OneSku:
         return max(units, 0) / daily if daily > 0 else float("inf")
 
 
-def one_sku(known: Known, recent: Recent) -> OneSku:
+def one_sku(known: Known, recent: Recent, plans: Sequence[PlannedSpan]) -> OneSku:
     """Return all that is shown of a stock key."""
     key, terms = f"{known.state.location}|{known.state.sku}", known.rows.terms
+    requests = recent.requests_of(key)
+    withdrawals = [recent.withdrawal(each["restock_id"]) for each in requests]
     return OneSku(
         state=known.state,
         why=silence(known),
@@ -81,12 +93,20 @@ def one_sku(known: Known, recent: Recent) -> OneSku:
         lead_time_days=float(terms["lead_time_days"]),
         terms=_terms(known),
         forecast=_forecast(known),
-        requests=recent.requests_of(key),
+        requests=requests,
         receipts=recent.receipts_of(key),
+        taken_back={each["restock_id"]: each["withdrawn"] for each in withdrawals if each is not None},
+        plans=plans,
     )
 
 
-def demand_of(one: OneSku) -> Demand:
+def shown_from(state: KeyState) -> int:
+    """Return the start of the first bucket that the chart of demand shows, epoch milliseconds; 0 if it shows none."""
+    window = state.window[-MOST_BUCKETS:]
+    return (instant_at(window[0][0]) or 0) if window else 0
+
+
+def demand_of(one: OneSku, language: str) -> Demand:
     """Return what the chart of demand shows: the last closed buckets, open ones, and what is forecast per bucket."""
     window, forecast = list(one.state.window[-MOST_BUCKETS:]), one.forecast
     count = forecast.buckets if forecast else 1
@@ -98,6 +118,8 @@ def demand_of(one: OneSku) -> Demand:
         expected_units=forecast.expected_units / count if forecast else None,
         bands=[(low / count, high / count) for low, high in forecast.bands] if forecast else (),
         ahead_buckets=forecast.buckets if forecast else 0,
+        planned_units=forecast.planned_units / count if forecast else 0.0,
+        plans=stretches(one.plans, _stripes(one), one.state.bucket_seconds * 1000, language),
         markers=_markers(one, window[0][0]) if window else (),
     )
 
@@ -142,6 +164,7 @@ def _forecast(known: Known) -> Forecast | None:
         buckets=buckets,
         start=told.origin,
         end=shown(start + buckets * known.state.bucket_seconds * 1000),
+        planned_units=float(derived["planned_units"]),
     )
 
 
@@ -150,11 +173,31 @@ def _quantile(demand: ProtectionDemand, level: float) -> float:
     return float(demand.quantile(wanted)[0])
 
 
+def _stripes(one: OneSku) -> Sequence[Stripe]:
+    """Return the parts of the chart of demand: closed buckets, each open one that has lines, and those ahead."""
+    closed, bucket_ms = min(len(one.state.window), MOST_BUCKETS), one.state.bucket_seconds * 1000
+    begun = shown_from(one.state)
+    stripes = [Stripe(0, begun, begun + closed * bucket_ms)] if closed else []
+    starts = [instant_at(name) or 0 for name, _ in one.state.open]
+    stripes += [Stripe(closed + place, at, at + bucket_ms) for place, at in enumerate(starts)]
+    if one.forecast is not None:
+        start = instant_at(one.forecast.start) or 0
+        stripes.append(Stripe(closed + len(starts), start, start + one.forecast.buckets * bucket_ms))
+    return stripes
+
+
 def _markers(one: OneSku, first: str) -> Sequence[Marker]:
     """Return the requests and receipts that fall into the buckets shown."""
     begun, bucket_ms = instant_at(first), one.state.bucket_seconds * 1000
     assert begun is not None
-    requested = [(instant_at(each["decided_at"]), "requested", each["quantity"]) for each in one.requests]
+    requested = [
+        (
+            instant_at(each["decided_at"]),
+            "withdrawn" if each["restock_id"] in one.taken_back else "requested",
+            each["quantity"],
+        )
+        for each in one.requests
+    ]
     received = [(each.at, "received", each.units) for each in one.receipts]
     return [
         Marker((at - begun) / bucket_ms, kind, f"{shown(at)[:10]}: {units:,}")

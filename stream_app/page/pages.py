@@ -14,23 +14,24 @@ from stream_app.errors import RestockError, Unavailable
 from stream_app.explain.known import known_of
 from stream_app.explain.recompute import recomputed
 from stream_app.explain.sentences import request_sentences, textbook_sentence, withdrawal_sentence
+from stream_app.explain.silence import Known
 from stream_app.page import charts
 from stream_app.page.drawings import accuracy_of, evidence_rows, ladder_of, position_ladder
 from stream_app.page.languages import said
 from stream_app.page.listing import Query, WrongQuery, listed
-from stream_app.page.one_sku import OneSku, demand_of, one_sku, outlook_of
+from stream_app.page.one_sku import demand_of, one_sku, outlook_of, shown_from
+from stream_app.page.plans import PlannedSpan, plans_of, span_text, values_text
 from stream_app.page.queue import RequestLine, queued, requests_of, taken_back
 from stream_app.page.rulings import MOST_SHOWN
 from stream_app.page.site import Site, language_of, number_of, problem
+from stream_app.page.sku_facts import facts_of, request_rows
 from stream_app.page.snapshot import Snapshot
 from stream_app.page.versions import model_store
 from stream_app.page.windows import sparks
-from stream_app.page.writing import decimal, moment, units
+from stream_app.page.writing import moment
 from stream_app.wire.times import shown
 
 SITE = web.AppKey("site", Site)
-MOST_REQUESTS = 20
-DAY_MS = 86_400_000
 COLUMNS = (
     ("key", "field.sku", ""),
     ("", "field.supplier", "wide"),
@@ -89,11 +90,12 @@ async def sku_page(request: web.Request) -> web.Response:
         return problem(request, 400, "key", location=location[:64], sku=sku[:64])
     try:
         known = await known_of(site.client, site.settings, site.patience, location, sku)
+        plans = [] if known is None else await _plans(site, known)
     except Unavailable as away:
         return _no_state(request, str(away))
     if known is None:
         return problem(request, 404, "sku", location=location, sku=sku, where=site.where, command="restock state")
-    one = one_sku(known, site.follower.recent)
+    one = one_sku(known, site.follower.recent, plans)
     still_open = _open_requests(site, snapshot, f"{location}|{sku}")
     outlook = outlook_of(one, said(language, "field.reorder_point"), said(language, "field.order_up_to_level"))
     return site.page(
@@ -101,12 +103,13 @@ async def sku_page(request: web.Request) -> web.Response:
         "sku.html",
         needs_topics=True,
         one=one,
-        facts=_facts(one),
+        facts=facts_of(one),
         ladder=ladder_of(one.state, language),
-        demand=charts.demand_chart(demand_of(one)),
+        demand=charts.demand_chart(demand_of(one, language)),
+        plans=[(span_text(plan), values_text(plan, language)) for plan in plans],
         fan=None if outlook is None else charts.fan_chart(outlook),
         open_requests=still_open,
-        requests=_request_rows(one, still_open),
+        requests=request_rows(one, still_open),
     )
 
 
@@ -196,6 +199,12 @@ async def quality_page(request: web.Request) -> web.Response:
     )
 
 
+async def _plans(site: Site, known: Known) -> Sequence[PlannedSpan]:
+    """Return what is planned of a key in the time that its chart shows, and later."""
+    ordinal = int(known.rows.hot["ordinal"])
+    return await plans_of(site.reader, known.state.partition, ordinal, shown_from(known.state))
+
+
 async def _waiting(site: Site) -> Sequence[WaitingRequest] | None:
     """Return what waits for approval at this moment, None if that cannot be read."""
     try:
@@ -228,37 +237,6 @@ def _open_requests(site: Site, snapshot: Snapshot | None, key: str) -> Sequence[
     if snapshot is None:
         return ()
     return requests_of(snapshot, site.follower.recent, site.settings.expiry_days, key)
-
-
-def _facts(one: OneSku) -> Mapping[str, str]:
-    """Return the numbers of the one-line reason."""
-    state = one.state
-    days = None if state.reorder_point is None else one.days(state.inventory_position - state.reorder_point)
-    return {
-        "position": units(state.inventory_position),
-        "reorder": "–" if state.reorder_point is None else units(state.reorder_point),
-        "daily": "–" if one.daily_units is None else decimal(one.daily_units),
-        "days": "∞" if days == float("inf") else "–" if days is None else decimal(days),
-    }
-
-
-def _request_rows(one: OneSku, still_open: Sequence[RequestLine]) -> Sequence[Mapping[str, Any]]:
-    """Return the open requests of a key, then those of the last that are settled, the youngest first."""
-    told = {request["restock_id"]: request for request in one.requests}
-    status = {line.restock_id: "expired" if line.is_expired else line.status for line in still_open}
-    quantities = {line.restock_id: line.open_units + line.received for line in still_open}
-    ids = [line.restock_id for line in reversed(still_open)]
-    ids += [restock_id for restock_id in reversed(told) if restock_id not in status]
-    return [
-        {
-            "restock_id": restock_id,
-            "status": status.get(restock_id, "settled"),
-            "decided": moment(told[restock_id]["decided_at"]) if restock_id in told else "–",
-            "needed_by": moment(told[restock_id]["needed_by"]) if restock_id in told else "–",
-            "quantity": units(told[restock_id]["quantity"] if restock_id in told else quantities[restock_id]),
-        }
-        for restock_id in ids[:MOST_REQUESTS]
-    ]
 
 
 def _counts(snapshot: Snapshot) -> Sequence[tuple[str, int]]:

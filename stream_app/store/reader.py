@@ -98,15 +98,16 @@ class StateReader:
             before = snapshot.standing
         return None
 
-    async def rows(self, standing: Standing, table: str) -> AsyncIterator[tuple[list[bytes], bytes]]:
+    async def rows(self, standing: Standing, table: str, match: str = "") -> AsyncIterator[tuple[list[bytes], bytes]]:
         """Yield names and packed rows of a table chunk by chunk; nothing if it was never written.
 
-        Rows are of the moment at which their chunk was read.
+        Rows are of the moment at which their chunk was read; ``match`` is
+        Redis' pattern of the names that are wanted, all if empty.
         """
         width = standing.row_bytes.get(table)
         if width is not None:
             key = PartitionKeys(self._prefix, standing.partition).table(table)
-            async for names, packed in rows_of(self._client, self._patience, key, width):
+            async for names, packed in rows_of(self._client, self._patience, key, width, match):
                 yield names, packed
 
     async def rows_of_keys(self, partition: int, table: str, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:

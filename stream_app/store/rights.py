@@ -31,11 +31,11 @@ COMMANDS: Mapping[RedisPart, Sequence[str]] = {
         ),
         *("hscan", "hset", "multi", "scan", "type", "unlink", "xadd", "xlen", "xrange", "xtrim"),
     ),
-    "page": (*CONNECTION, "exec", "exists", "hgetall", "hlen", "hscan", "multi", "scan", "xlen"),
+    "page": (*CONNECTION, "exec", "exists", "hget", "hgetall", "hlen", "hmget", "hscan", "multi", "scan", "xlen"),
     "operator": (
         *CONNECTION,
         *("config|get", "info", "time"),
-        *("del", "exec", "exists", "hget", "hgetall", "hlen", "hscan", "multi", "scan", "set", "xlen"),
+        *("del", "exec", "exists", "hget", "hgetall", "hlen", "hmget", "hscan", "multi", "scan", "set", "xlen"),
     ),
 }
 """``select`` is for addresses with a database other than 0."""

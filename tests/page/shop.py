@@ -21,6 +21,8 @@ LIVE_DAYS = 7
 LINES = 6_000
 FAST = SKUS[7]
 """Sells most; in the live days more than ever."""
+WAITING, DECLINED = SKUS[18], SKUS[27]
+"""Whose requests wait for approval; of the second the first one is declined."""
 HOSTILE = "<script>alert(1)</script>"
 """A supplier's name that must stay text."""
 
@@ -29,6 +31,7 @@ def played(product: Cluster) -> Mapping[str, dict[str, Any]]:
     """Play all of it; return the requests by id."""
     product.run("topics", "create", "--partitions", str(PARTITIONS))
     product.produce("catalog", catalog())
+    product.produce("signals", promotions())
     product.produce("orders", history(LINES))
     product.produce("orders", seasonal())
     product.start_worker()
@@ -41,6 +44,8 @@ def played(product: Cluster) -> Mapping[str, dict[str, Any]]:
         _settle(product)
         if day < LIVE_DAYS - 2:
             product.produce("inventory", answers(requests_of(product), day))
+            _settle(product)
+            product.produce("inventory", declined(requests_of(product), day))
             _settle(product)
     product.produce("orders", refused())
     _settle(product)
@@ -88,7 +93,19 @@ def catalog() -> Iterator[Record]:
             "category": ("kitchen", "garden", "toys")[number % 3],
             "lead_time_days": 3 + number % 5,
         }
+        if sku in (WAITING, DECLINED):
+            entry |= {"unit_cost": 2.5, "approval_above_units": 0}
         yield keyed(f"main|{sku}".encode(), entry | ({"active": False} if number == 89 else {}))
+
+
+def promotions() -> Iterator[Record]:
+    """Yield what is planned of the fast seller: one sale of the past, one to come, one that was called off."""
+    for name, first, last in (("spring", -20, -17), ("summer", LIVE_DAYS + 1, LIVE_DAYS + 4), ("off", -10, -9)):
+        plan = {"signal_id": name, "type": "planned", "location": "main", "sku": FAST, "promotion": 0.5, "price": 8}
+        times = {"starts_at": round((LIVE + first * DAY) * 1000), "ends_at": round((LIVE + last * DAY) * 1000)}
+        yield keyed(f"main|{FAST}".encode(), plan | times)
+    off = {"signal_id": "off", "type": "withdrawn", "location": "main", "sku": FAST}
+    yield keyed(f"main|{FAST}".encode(), off)
 
 
 def seasonal() -> Iterator[Record]:
@@ -130,11 +147,20 @@ def answers(requests: Mapping[str, dict[str, Any]], day: int) -> Iterator[Record
         request = requests[restock_id]
         about = {name: request[name] for name in ("restock_id", "location", "sku", "quantity")}
         key, at = f"{request['location']}|{request['sku']}".encode(), round((LIVE + (day + 1) * DAY) * 1000)
-        if number % 5 == 0:
+        if number % 5 == 0 or request.get("requires_approval"):
             continue
         for step, kind in enumerate(("restock_accepted", "restock_shipped", "stock_received")):
             if step <= number % 4:
                 yield keyed(key, {**about, "type": kind, "event_id": f"{kind}-{restock_id}", "event_time": at})
+
+
+def declined(requests: Mapping[str, dict[str, Any]], day: int) -> Iterator[Record]:
+    """Yield a person's answer to each request that waits of the SKU whose requests are declined."""
+    for restock_id, request in sorted(requests.items()):
+        if request["sku"] == DECLINED and request.get("requires_approval"):
+            event = {"type": "restock_declined", "event_id": f"{restock_id}/declined", "restock_id": restock_id}
+            about = {"location": "main", "sku": DECLINED, "event_time": round((LIVE + (day + 1) * DAY) * 1000)}
+            yield keyed(f"main|{DECLINED}".encode(), event | about | {"by": "Bob"})
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.shop import SKUS
 from tests.page.conftest import PlayedShop
-from tests.page.shop import FAST, HOSTILE
+from tests.page.shop import DECLINED, FAST, HOSTILE, WAITING
 from tests.page.test_states import until
 from tests.page.visitor import visitor
 
@@ -98,6 +98,9 @@ async def test_one_sku_shows_its_demand_levels_position_and_why(
         requested = [one for one in shop.requests.values() if one["sku"] == FAST]
         assert len(page.all("g", kind="requested")) == len(requested) > 0
         assert page.all("g", kind="received")
+        planned = [one.text for one in page.all("rect", kind="planned")]
+        assert len(planned) == 2 and all("price 8.00, promotion 50.0 %" in one for one in planned)
+        assert len(page.one("details", id="plans").one("tbody").all("tr")) == 2, "what was called off is no plan"
         assert f"The inventory position of {FAST} in main is" in page.one("main").text
 
 
@@ -126,7 +129,29 @@ async def test_the_queue_has_every_request_that_is_not_settled_the_oldest_first(
         assert f"{coming:,} units in all" in answer.page.one("p", kind="lead").text
         ages = [float(row[5].removesuffix(" days")) for row in answer.rows]
         assert ages == sorted(ages, reverse=True) and ages
-        assert {"asked for", "accepted", "in transit"} == {row[2] for row in answer.rows}
+        assert {"waits for approval", "asked for", "accepted", "in transit"} == {row[2] for row in answer.rows}
+
+
+async def test_what_waits_is_apart_and_what_was_declined_is_said_to_be_so(shop: PlayedShop) -> None:
+    waiting = next(one for one in shop.requests.values() if one["sku"] == WAITING)
+    declined = next(one for one in shop.requests.values() if one["sku"] == DECLINED and not one["quantity"])
+    async with visitor(shop.settings, by="ann") as planner:
+        await planner.come_in()
+        queue = (await planner.see("/queue")).page
+        address = f"/request?id={waiting['restock_id']}"
+        (card,) = [one for one in queue.one("ol", kind="decisions").all("li") if one.all("a", href=address)]
+        assert card.one("h3").text == f"{WAITING} main" and card.one("b").text == f"{waiting['quantity']:,} units"
+        assert f"worth {waiting['quantity'] * 2.5:,.2f}" in card.text
+        (back, *_) = queue.one("section", aria_labelledby="taken-back").one("tbody").all("tr")
+        assert back.one("th").text.startswith(DECLINED)
+        assert [one.text for one in back.all("td")][1] == "declined" and "Bob" in back.text
+        sku = (await planner.see(f"/sku?location=main&sku={DECLINED}")).page
+        assert "declined" in sku.one("section", aria_labelledby="requests").text
+        assert sku.all("g", kind="withdrawn") and sku.one("li", kind="withdrawn")
+        why = (await planner.see(f"/request?id={declined['restock_id']}")).page
+        assert "It was declined by Bob" in why.one("main").text and not why.all("form")
+        explained = (await planner.see(f"/request?id={waiting['restock_id']}")).page
+        assert waiting["restock_id"] in [one.attributes.get("value") for one in explained.one("form").all("input")]
 
 
 async def test_data_quality_counts_what_was_late_and_what_was_refused_by_code(shop: PlayedShop) -> None:

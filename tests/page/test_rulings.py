@@ -96,7 +96,7 @@ async def test_the_queue_shows_what_waits_with_units_value_and_reason(waiting: W
     async with visitor(waiting.settings) as planner:
         await planner.come_in()
         answer = await planner.see("/queue")
-        cards = answer.page.one("ol", kind="waiting").all("li")
+        cards = answer.page.one("ol", kind="decisions").all("li")
         assert sorted(card.one("h3").text for card in cards) == ["A main", "B main"]
         assert "units are more than 0" in cards[0].one("p", lang="en").text
         assert "worth " in cards[0].text and "<b>Harbour" in cards[0].text and "<b>Harbour" not in answer.html
@@ -247,7 +247,7 @@ async def test_a_request_that_expired_while_it_waited_can_only_be_declined(waiti
     await waiting.worker.accept(batch("orders", [time_passed(21, later)]))
     async with visitor(waiting.settings, by=BY) as planner:
         await planner.come_in()
-        card = (await planner.see("/queue")).page.one("ol", kind="waiting").one("li")
+        card = (await planner.see("/queue")).page.one("ol", kind="decisions").one("li")
         assert "can only be declined" in card.text
         assert [one.text for one in card.all("button", kind="second")] == ["Decline"]
         assert "Approve " not in card.one("form").text

@@ -51,8 +51,11 @@ class Life:
         with self.administered() as admin, self.product_as("worker") as product:
             product.start_worker()
             page = f"{product.wait_for_line('ready')['metrics']}/metrics"
+            terms = {"location": "main", "sku": "SKU-003", "approval_above_units": 0}
+            asked = admin.produce("catalog", [keyed(b"main|SKU-003", terms)])
+            eventually(lambda: _sum(_fetched(page), "restock_records_total") == asked, product.logs())
             records = [*history(1_000), *time_passed(LIVE), keyed(b"main|SKU-000", {})]
-            sent = admin.produce("orders", records) + admin.produce("inventory", counted(LIVE, on_hand=5))
+            sent = asked + admin.produce("orders", records) + admin.produce("inventory", counted(LIVE, on_hand=5))
             eventually(lambda: _sum(_fetched(page), "restock_records_total") == sent, product.logs())
             eventually(lambda: self.requests != {}, "requests are there")
             eventually(lambda: _sum(_fetched(page), "restock_outbox_entries") == 0, "everything is published")
@@ -85,6 +88,9 @@ class Life:
             self._ran("operator", "tail", role, "--from-beginning", "--no-follow", "-n", "1")
         self._ran("operator", "explain", next(iter(self.requests)))
         self._ran("operator", "explain", "--location", "main", "--sku", "SKU-001")
+        self._ran("operator", "queue", "--json")
+        waiting = json.loads(self.printed["queue --json"].splitlines()[0])["restock_id"]
+        self._ran("operator", "approve", waiting)
         for command in ("state --json", "pause", "resume", "config", "config --json", "doctor --json"):
             self._ran("operator", *command.split())
 
@@ -95,7 +101,7 @@ class Life:
             self._finished("trainer", command, trainer)
 
     def look(self) -> None:
-        """A browser opens the list and the queue."""
+        """A browser opens each page that reads state."""
         with self.product_as("page") as viewer:
             log = (self.folder / "page.log").open("ab")
             serving = subprocess.Popen(
@@ -106,9 +112,10 @@ class Life:
                 assert serving.stdout is not None
                 link = serving.stdout.readline().strip()
                 browser = build_opener(HTTPCookieProcessor())
-                for address in (link, link.partition("?")[0] + "queue", link.partition("?")[0] + "quality"):
-                    with browser.open(address, timeout=30) as answer:
-                        self.printed[f"page {address.rpartition('/')[2][:7]}"] = answer.read().decode()
+                browser.open(link, timeout=30).close()
+                for place in ("", "queue", "quality", "sku?location=main&sku=SKU-001"):
+                    with browser.open(link.partition("?")[0] + place, timeout=30) as answer:
+                        self.printed[f"page {place}"] = answer.read().decode()
             finally:
                 serving.kill()
                 serving.communicate()

@@ -16,6 +16,14 @@ function opened() {
   return [...live.querySelectorAll("details[open][id]")].map((one) => one.id);
 }
 
+// What the reader is at, as a selector that finds it again among fresh elements.
+function focusedPlace() {
+  const active = document.activeElement;
+  if (!active || !live.contains(active)) return null;
+  if (active.id) return `#${CSS.escape(active.id)}`;
+  return active.hasAttribute("href") ? `[href="${CSS.escape(active.getAttribute("href"))}"]` : null;
+}
+
 async function refresh() {
   if (isBusy()) {
     isWaiting = true;
@@ -27,13 +35,14 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("live");
   if (!fresh || isBusy()) return;
   const open = opened();
-  const focused = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const focused = focusedPlace();
   live.replaceChildren(...fresh.childNodes);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (focused) live.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (focused) live.querySelector(focused)?.focus({ preventScroll: true });
 }
 
 if (live) {
+  document.getElementById("ruled")?.focus();
   const source = new EventSource("/live");
   source.addEventListener("reading", () => refresh().catch(() => {}));
   source.addEventListener("open", () => { document.getElementById("lost").hidden = true; });
