@@ -46,7 +46,7 @@ class StagedLife(Life):
     def agree(self) -> None:
         """The operator's commands about suppliers."""
         terms, catalog = self.folder / "suppliers.csv", self.folder / "catalog.csv"
-        terms.write_text("supplier,minimum_order_units\nacme,1\n")
+        terms.write_text("supplier,gather_minutes\nacme,0\n")
         catalog.write_text("sku,location,supplier\nSKU-001,main,acme\n")
         self._ran("operator", "catalog", "import", str(catalog))
         self._ran("operator", "suppliers", "import", str(terms))
