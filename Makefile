@@ -8,7 +8,8 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--no-emit-index-url --no-emit-find-links --no-emit-package restock --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos contracts dashboards forecast-table size-table docs lock sbom audit clean venv
+.PHONY: help demo test check format bench chaos cluster-sim contracts dashboards forecast-table size-table docs lock sbom audit \
+	clean venv
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
@@ -21,6 +22,7 @@ help:
 	@echo "make forecast-table  every model on a year of real orders: about 30 minutes"
 	@echo "make size-table  accuracy and seconds of recurrent nets from 1x16 to 2x128: about 15 minutes"
 	@echo "make chaos    faults at random on real servers, then an audit; MINUTES=10 SEED=1"
+	@echo "make cluster-sim  clusters on virtual time, faults from a seed: SEEDS=1000, or SEED=17 to live one again"
 	@echo "make docs     the docs as a site, below var/docs"
 	@echo "make lock     resolve the lock files anew (network); ARGS=--upgrade takes newer versions"
 	@echo "make sbom     list what is in it, from the lock: var/sbom/*.json in CycloneDX form (network)"
@@ -85,6 +87,9 @@ size-table: venv
 chaos: venv
 	@echo "chaos: $(or $(MINUTES),2) minutes of faults on a Kafka, a Valkey and workers of its own"
 	@$(BIN)/python -m tests.chaos.run $(or $(MINUTES),2) $(SEED)
+
+cluster-sim: venv
+	@$(BIN)/python -m tests.cluster_sim $(if $(SEED),seed $(SEED),seeds $(or $(SEEDS),200))
 
 docs: venv
 	@$(BIN)/python -m sphinx -b html -W --keep-going -q -d var/docs/read docs var/docs/site

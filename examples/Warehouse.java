@@ -1,6 +1,7 @@
 // A warehouse that takes each request once: java -cp "jars/*" Warehouse.java HOST:PORT TOPIC FILE
 // Needs kafka-clients and jackson-databind. A request may come more than once, always with the same restock_id and
 // revision; here a file of picks is the memory. Offsets are committed after the line, so a crash repeats, never loses.
+// Of the revisions of a request the highest holds; quantity 0 takes it back.
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.*;
 import java.time.Duration;
@@ -25,7 +26,8 @@ public class Warehouse {
                 for (var record : consumer.poll(Duration.ofSeconds(1))) {
                     var request = new ObjectMapper().readTree(record.value());
                     String id = request.get("restock_id").asText() + " " + request.get("revision").asInt();
-                    if (!taken.add(id)) continue;
+                    // what waits for approval nobody may pick; it comes again with the next revision
+                    if (request.path("requires_approval").asBoolean() || !taken.add(id)) continue;
                     String line = id + " " + request.get("sku").asText() + " " + request.get("quantity").asInt() + "\n";
                     Files.writeString(picks, line, StandardOpenOption.APPEND, StandardOpenOption.DSYNC);
                 }

@@ -14,6 +14,7 @@ from stream_app.store.reader import Standing, StateReader
 from stream_app.wire.times import shown
 
 Verdict: TypeAlias = Literal["approved", "declined"]
+LONGEST_NAME_BYTES, LONGEST_NOTE_BYTES = 64, 500
 _request = msgspec.json.Decoder(RestockRequested)
 _RULINGS: Mapping[Verdict, type[RestockApproved | RestockDeclined]] = {
     "approved": RestockApproved,
@@ -66,6 +67,16 @@ async def examined(reader: StateReader, ids: Sequence[str], verdict: Verdict) ->
     unknown = "there is no request {}, or it was settled and forgotten; `restock queue` lists what waits"
     problems = [known.get(one, unknown.format(one) if one not in waiting else "") for one in dict.fromkeys(ids)]
     return Examined([waiting[one] for one in dict.fromkeys(ids) if one in waiting], [one for one in problems if one])
+
+
+def is_tellable(text: str, longest_bytes: int) -> bool:
+    r"""Return whether a name or note may stand in a ruling: printable, and not too long.
+
+    Example:
+        >>> [is_tellable(text, 6) for text in ("", "商展", "商展!", "two\nlines")]
+        [True, True, False, False]
+    """
+    return len(text.encode()) <= longest_bytes and text.isprintable()
 
 
 def ruling_records(

@@ -72,12 +72,13 @@ class KeyState(msgspec.Struct, frozen=True):
 
 
 class PartitionProgress(msgspec.Struct, frozen=True):
-    """Event times of one partition; None before its first record."""
+    """Event times of one partition, None before its first record; ``held`` lines are far ahead of its clock."""
 
     watermark: str | None
     closed_through: str | None
     decide_from: str
     ticked_seconds: float
+    held: int = 0
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -89,6 +90,7 @@ class Summary(msgspec.Struct, frozen=True):
     repeated: int
     not_stock: int
     rejected: int
+    held: int
     partitions: Mapping[str, PartitionProgress]
     accuracy: Mapping[str, Sequence[AccuracyFigures]] = {}
 
@@ -124,6 +126,7 @@ async def summarised(reader: StateReader, topic_prefix: str) -> Summary:
         repeated=sum(one.repeated for one in progress.values()),
         not_stock=sum(one.not_stock for one in progress.values()),
         rejected=sum(one.rejected for one in progress.values()),
+        held=sum(one.held for one in progress.values()),
         partitions={name: _partition_progress(one) for name, one in progress.items()},
         accuracy=await _accuracy(reader, [one.partition for one in found if one is not None]),
     )
@@ -287,6 +290,7 @@ def _partition_progress(progress: Progress) -> PartitionProgress:
         closed_through=_instant(progress.closed_through),
         decide_from=shown(progress.decide_from),
         ticked_seconds=progress.ticked_seconds,
+        held=progress.held,
     )
 
 

@@ -5,7 +5,7 @@ end, so that the borders of fetches never matter; no line is taken between the
 chunks of a closing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -18,9 +18,19 @@ from replenishment.engine.closing import (
     settle_requests,
     unclosed,
 )
-from replenishment.engine.columns import CatalogBatch, Entry, InventoryBatch, OrderColumns, Role, SignalBatch, Tick
+from replenishment.engine.columns import (
+    CatalogBatch,
+    Entry,
+    InventoryBatch,
+    OrderColumns,
+    Role,
+    SignalBatch,
+    Tick,
+    part,
+)
 from replenishment.engine.effects import Effects, ShadowDecisions
 from replenishment.engine.expected import begin_expected
+from replenishment.engine.hold import Doubt, first_doubt, hold, released
 from replenishment.engine.inventory import take_event
 from replenishment.engine.orders import take_orders
 from replenishment.engine.progress import UNKNOWN
@@ -63,10 +73,8 @@ def advance(state: PartitionState, entry: Entry, serving: Serving) -> Iterator[E
         yield from _advance_orders(state, entry, serving)
     elif isinstance(entry, InventoryBatch):
         yield _advance_inventory(state, entry, serving)
-    elif isinstance(entry, CatalogBatch):
-        yield _advance_catalog(state, entry)
-    elif isinstance(entry, SignalBatch):
-        yield _advance_signals(state, entry)
+    elif isinstance(entry, CatalogBatch | SignalBatch):
+        yield _advance_told(state, entry)
     else:
         yield from _advance_silence(state, entry, serving)
 
@@ -143,6 +151,48 @@ def _close_bucket(state: PartitionState, bucket: int, serving: Serving) -> Itera
 
 def _advance_orders(state: PartitionState, lines: OrderColumns, serving: Serving) -> Iterator[Effects]:
     rejections = PendingRejections(lines.rejections)
+    start, count = 0, len(lines.offsets)
+    while start < count:
+        doubt = first_doubt(state, lines, start)
+        stop = count if doubt is None else doubt.place
+        if start < stop:
+            yield from _count(state, part(lines, start, stop), rejections, serving)
+        start = stop
+        if doubt is not None:
+            start = yield from _resolve(state, lines, doubt, rejections, serving)
+    if not count:
+        yield _only_rejected(state, "orders", lines.span.end, rejections)
+
+
+def _resolve(
+    state: PartitionState, lines: OrderColumns, doubt: Doubt, rejections: PendingRejections, serving: Serving
+) -> Generator[Effects, None, int]:
+    """Release what is due, or hold or count the record in doubt; return the place from which to go on."""
+    place = doubt.place
+    if doubt.due:
+        # the record comes again: it may be in doubt no longer
+        due = released(state, doubt.due, int(lines.offsets[place]))
+        yield from _count(state, due, rejections, serving, doubt.due)
+        return place
+    if not doubt.is_held:
+        yield from _count(state, part(lines, place, place + 1), rejections, serving)
+        return place + 1
+    turn = Turn()
+    after = hold(state, lines, place, turn)
+    _stand_at(state, "orders", lines.position_of(after))
+    turn.rejections += rejections.before(state.progress.positions["orders"])
+    yield settle(state, turn)
+    return after
+
+
+def _count(
+    state: PartitionState,
+    lines: OrderColumns,
+    rejections: PendingRejections,
+    serving: Serving,
+    held: Sequence[int] = (),
+) -> Iterator[Effects]:
+    """Count lines whose times are not in doubt; ``held`` are the offsets at which they were held so far."""
     clock = np.maximum.accumulate(np.concatenate([[state.progress.clock], lines.occurred_at]))[1:]
     start, count = 0, len(lines.offsets)
     while start < count:
@@ -156,17 +206,17 @@ def _advance_orders(state: PartitionState, lines: OrderColumns, serving: Serving
             passed = []
         yield from finish(state, serving)
         end = _stretch_end(state, lines, clock, start)
-        turn = Turn(rejections=passed)
+        turn = Turn(rejections=passed, held=set(held[start:end]))
+        for offset in held[start:end]:
+            del state.held[offset]
         changes = take_orders(state, lines, slice(start, end), clock[start:end], turn)
         _move_clock(state, int(clock[end - 1]))
         if changes is not None:
             review_lines(state, changes, serving, turn)
-        _stand_at(state, "orders", int(lines.offsets[end]) if end < count else lines.span.end)
+        _stand_at(state, "orders", lines.position_of(end))
         turn.rejections += rejections.before(state.progress.positions["orders"])
         yield settle(state, turn)
         start = end
-    if not count:
-        yield _only_rejected(state, "orders", lines.span.end, rejections)
 
 
 def _stretch_end(state: PartitionState, lines: OrderColumns, clock: Int64s, start: int) -> int:
@@ -203,22 +253,16 @@ def _advance_inventory(state: PartitionState, batch: InventoryBatch, serving: Se
     return settle(state, turn)
 
 
-def _advance_catalog(state: PartitionState, batch: CatalogBatch) -> Effects:
+def _advance_told(state: PartitionState, batch: CatalogBatch | SignalBatch) -> Effects:
     rejections = PendingRejections(batch.rejections)
     turn = Turn()
-    for key, entry in zip(batch.keys, batch.entries, strict=True):
-        take_entry(state, key, entry, turn)
-    _stand_at(state, "catalog", batch.span.end)
-    turn.rejections += rejections.before(batch.span.end)
-    return settle(state, turn)
-
-
-def _advance_signals(state: PartitionState, batch: SignalBatch) -> Effects:
-    rejections = PendingRejections(batch.rejections)
-    turn = Turn()
-    for offset, event in zip(batch.offsets, batch.events, strict=True):
-        take_signal(state, offset, event, turn)
-    _stand_at(state, "signals", batch.span.end)
+    if isinstance(batch, CatalogBatch):
+        for key, entry in zip(batch.keys, batch.entries, strict=True):
+            take_entry(state, key, entry, turn)
+    else:
+        for offset, event in zip(batch.offsets, batch.events, strict=True):
+            take_signal(state, offset, event, turn)
+    _stand_at(state, batch.span.topic, batch.span.end)
     turn.rejections += rejections.before(batch.span.end)
     return settle(state, turn)
 

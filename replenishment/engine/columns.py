@@ -47,7 +47,8 @@ class OrderColumns:
     cancellations); ``units`` at least 1 (0 for time passing); ``prices`` in
     1/10,000 of the currency unit, -1 where unknown; ``identities`` are hashes
     of order, line number and type, 0 where there are none: equal ones of a
-    key are the same line. None: every record is a line of its own.
+    key are the same line. None: every record is a line of its own. ``orders``
+    are hashes of the order alone, 0 or None: every record is an order of its own.
     """
 
     span: Span
@@ -60,6 +61,31 @@ class OrderColumns:
     units: Int64s
     prices: Int64s
     identities: UInt64s | None = None
+    orders: UInt64s | None = None
+
+    def position_of(self, place: int) -> int:
+        """Return the position at which the record of a place is the next one."""
+        return int(self.offsets[place]) if place < len(self.offsets) else self.span.end
+
+
+def part(lines: OrderColumns, first: int, stop: int) -> OrderColumns:
+    """Return the records ``[first, stop)`` without rejections; all of them are the lines themselves."""
+    if (first, stop) == (0, len(lines.offsets)):
+        return lines
+    some = slice(first, stop)
+    return OrderColumns(
+        span=Span("orders", lines.position_of(first), lines.position_of(stop)),
+        rejections=(),
+        offsets=lines.offsets[some],
+        kinds=lines.kinds[some],
+        keys=lines.keys[some],
+        occurred_at=lines.occurred_at[some],
+        placed_at=lines.placed_at[some],
+        units=lines.units[some],
+        prices=lines.prices[some],
+        identities=None if lines.identities is None else lines.identities[some],
+        orders=None if lines.orders is None else lines.orders[some],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,7 +256,8 @@ def evidence_of(
         positions=dict(sorted(positions.items())),
         used_level=None if facts.used_level == facts.service_level else round(facts.used_level, 6),
         rounding=limits.rounding.label,
-        units_after={step.limit: step.units for step in quantity.steps},
+        # sorted as stored: what waits for approval is said again, with the same bytes
+        units_after=dict(sorted((step.limit, step.units) for step in quantity.steps)),
         order_days=named_days(facts.order_days) or None,
         shelf_life_days=facts.shelf_life_days or None,
         shelf_life_units=limits.shelf_life_units,

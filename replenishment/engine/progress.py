@@ -18,7 +18,8 @@ class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instant from which stock moves and requests are made, ``is_deciding``
     whether the clock has reached it; ``model_version`` the champion whose
     levels decide and ``quantile_levels`` those of its forecasts. The counts are
-    totals since the first claim.
+    totals since the first claim, but for ``held``: so many order lines wait at
+    present because they are far ahead of the clock.
     """
 
     turn: int
@@ -36,3 +37,4 @@ class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     repeated: int = 0
     not_stock: int = 0
     rejected: int = 0
+    held: int = 0

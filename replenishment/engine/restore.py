@@ -9,6 +9,7 @@ import numpy as np
 
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import RowWrites
+from replenishment.engine.held import HeldLine, held_table
 from replenishment.engine.known import KeptSignal
 from replenishment.engine.repeats import SeenLines
 from replenishment.engine.rows import (
@@ -43,7 +44,7 @@ def tables(state: PartitionState) -> Sequence[Table]:
     """Return the tables to load at a claim, in the order in which ``restore`` wants them."""
     plan = state.plan
     own = [hot_table(plan), window_table(plan), terms_table(), restocks_table(), events_table()]
-    own += [deliveries_table(), accuracy_table(), waiting_table(), signals_table()]
+    own += [deliveries_table(), accuracy_table(), waiting_table(), held_table(), signals_table()]
     if state.first_open_bucket != NEVER:
         own += [seen_table(state.first_open_bucket + ahead) for ahead in range(plan.open_buckets)]
     return own if state.champion.grid is None else [*own, state.champion.table]
@@ -148,6 +149,11 @@ def _restore_accuracy(state: PartitionState, versions: Sequence[bytes], records:
             state.accounts[version] = account
 
 
+def _restore_held(state: PartitionState, offsets: Sequence[bytes], records: Records) -> None:
+    for offset, record in zip(offsets, records.tolist(), strict=True):
+        state.held[int(offset)] = HeldLine(*record)
+
+
 def _restore_signals(state: PartitionState, fields: Sequence[bytes], records: Records) -> None:
     for name, record in zip(fields, records.tolist(), strict=True):
         ordinal, serial, channel = name.decode().split(".", 2)
@@ -187,5 +193,6 @@ _RESTORE = {
     "deliveries": _restore_deliveries,
     "forecast": _restore_forecast,
     "accuracy": _restore_accuracy,
+    "held": _restore_held,
     "signals": _restore_signals,
 }

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from replenishment.arrays import Bools, Int64s, Records
+from replenishment.engine.held import HeldLine
 from replenishment.engine.known import KnownSignals
 from replenishment.engine.plan import Plan
 from replenishment.engine.progress import UNKNOWN, Progress
@@ -129,6 +130,7 @@ class PartitionState:
 
     Structured arrays have capacity for more rows than there are keys; those
     from ``begun`` on hold nothing yet, not even what a new key begins with.
+    ``held`` are lines far ahead of the clock, by offset.
     ``on_order``, ``in_transit`` and ``pending`` (K,) are sums over the
     requests of a key, kept for speed and never stored; so is ``asked``, the
     ids of a row's requests that were made here, oldest first. ``waiting`` are
@@ -155,6 +157,7 @@ class PartitionState:
     waiting: dict[str, RestockRequested] = field(default_factory=dict)
     events: dict[int, deque[int]] = field(default_factory=dict)
     seen: dict[int, SeenLines] = field(default_factory=dict)
+    held: dict[int, HeldLine] = field(default_factory=dict)
     signals: KnownSignals = field(default_factory=KnownSignals)
     abandoned: list[str] = field(default_factory=list)
     accounts: dict[str, Records] = field(default_factory=dict)

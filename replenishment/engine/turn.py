@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import numpy as np
 
 from replenishment.arrays import Int64s, Records
 from replenishment.engine.effects import Effects, LineCounts, RowWrites, ShadowDecisions, VersionAccuracy
+from replenishment.engine.held import held_table
 from replenishment.engine.known import KeptSignal
 from replenishment.engine.rows import (
     LONGEST_REQUEST_BYTES,
@@ -48,6 +49,7 @@ class Turn:
     events: set[int] = field(default_factory=set)
     deliveries: set[int] = field(default_factory=set)
     seen: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
     signals: dict[tuple[int, int], tuple[KeptSignal, bool]] = field(default_factory=dict)
     restocks: list[RestockRequested] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
@@ -87,6 +89,7 @@ def settle(state: PartitionState, turn: Turn) -> Effects:
         repeated=progress.repeated + counts.repeated,
         not_stock=progress.not_stock + counts.not_stock,
         rejected=progress.rejected + len(turn.rejections),
+        held=len(state.held),
     )
     dropped, state.abandoned = state.abandoned, []
     return Effects(
@@ -132,6 +135,7 @@ def _writes(state: PartitionState, turn: Turn) -> Sequence[RowWrites]:
         _events(state, turn),
         _deliveries(state, turn),
         _accounts(state, turn),
+        _held(state, turn),
         _signals(turn),
         *(_seen(state, bucket) for bucket in sorted(turn.seen)),
     ]
@@ -208,6 +212,14 @@ def _accounts(state: PartitionState, turn: Turn) -> RowWrites:
     names = [one.version.encode() for one in scored]
     records = np.concatenate([one.account for one in scored]) if scored else state.champion.account[:0]
     return accuracy_table().writes(names, records, gone)
+
+
+def _held(state: PartitionState, turn: Turn) -> RowWrites:
+    kept = [offset for offset in sorted(turn.held) if offset in state.held]
+    gone = tuple(b"%d" % offset for offset in sorted(turn.held) if offset not in state.held)
+    table = held_table()
+    records = np.array([astuple(state.held[offset]) for offset in kept], dtype=table.row)
+    return table.writes([b"%d" % offset for offset in kept], records, gone)
 
 
 def _signals(turn: Turn) -> RowWrites:

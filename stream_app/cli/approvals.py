@@ -9,7 +9,17 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from stream_app.approvals import Examined, Verdict, WaitingRequest, examined, ruling_records, waiting_requests
+from stream_app.approvals import (
+    LONGEST_NAME_BYTES,
+    LONGEST_NOTE_BYTES,
+    Examined,
+    Verdict,
+    WaitingRequest,
+    examined,
+    is_tellable,
+    ruling_records,
+    waiting_requests,
+)
 from stream_app.errors import RestockError
 from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
@@ -19,7 +29,6 @@ from stream_app.store.patience import Patience
 from stream_app.store.reader import StateReader
 
 PATIENCE_SECONDS = 10.0
-LONGEST_NAME_BYTES, LONGEST_NOTE_BYTES = 64, 500
 LINE = "{:<36} {:<28} {:>8} {:>12}  {:<16}  {}"
 
 _ids = click.argument("restock_ids", nargs=-1, required=True, metavar="RESTOCK_ID...")
@@ -105,7 +114,7 @@ def _rule(ids: Sequence[str], verdict: Verdict, by: str | None, note: str, *, dr
 
 
 def _check_length(option: str, text: str, longest_bytes: int) -> None:
-    if len(text.encode()) > longest_bytes or not text.isprintable():
+    if not is_tellable(text, longest_bytes):
         raise click.UsageError(f"{option} must be a printable text of at most {longest_bytes} bytes")
 
 

@@ -95,6 +95,6 @@ def _sentences(summary: Summary) -> str:
         for name, one in summary.partitions.items()
     ]
     lines += [line for version, figures in summary.accuracy.items() for line in _accuracy(version, figures)]
-    counts = ("late_corrected", "late_dropped", "repeated", "not_stock", "rejected")
+    counts = ("late_corrected", "late_dropped", "repeated", "not_stock", "rejected", "held")
     lines.append(", ".join(f"{name.replace('_', ' ')} {getattr(summary, name)}" for name in counts))
     return "\n" + "\n".join(lines)

@@ -57,6 +57,8 @@ def configure(log_format: LogFormat = "auto", level: str = "info", stream: TextI
     stamina.instrumentation.set_on_retry_hooks(())
     for library in LIBRARIES:
         logging.getLogger(library).setLevel("DEBUG" if level == "debug" else "WARNING")
+    # a client that is closed while it refreshes tells of a failure that is none; whoever asks it gets an exception
+    logging.getLogger("kafka.cluster").setLevel("DEBUG" if level == "debug" else "CRITICAL")
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -91,6 +91,7 @@ class PrometheusMeter:
         self._open = self._gauge("open_requests", "Restock requests not yet settled.")
         self._expired = self._gauge("expired_requests", "Open requests past their expiry.")
         self._overdue = self._gauge("overdue_requests", "Open requests that should have arrived.")
+        self._held = self._gauge("held_lines", "Order lines far ahead of the clock that wait for a second order.")
         self._rebuild = self._gauge(
             "rebuild_pending_keys", "Keys the model beside the champion has not been stepped for yet."
         )
@@ -205,6 +206,7 @@ class PrometheusMeter:
             self._waiting,
             self._expired,
             self._overdue,
+            self._held,
         ]
         gauges += [self._rebuild, self._outbox, self._settled, self._model_data]
         return [*gauges, self._positions, self._lag, self._champion]
@@ -249,6 +251,7 @@ class PrometheusMeter:
         self._waiting.labels(number).set(effects.waiting_requests)
         self._expired.labels(number).set(effects.expired_requests)
         self._overdue.labels(number).set(effects.overdue_requests)
+        self._held.labels(number).set(progress.held)
         for topic, position in progress.positions.items():
             self._positions.labels(topic, number).set(position)
 
@@ -275,22 +278,6 @@ class PrometheusMeter:
         return Gauge(f"restock_{name}", text, labels, registry=self.registry)
 
 
-class NullMeter:
-    """Implements ``Meter`` where nobody looks: files, tools and tests."""
-
-    def applied(self, partition: int, effects: Effects, seconds: float) -> None:
-        """Count nothing."""
-
-    def refused(self, partition: int, outcome: Outcome) -> None:
-        """Count nothing."""
-
-    def swapped(self, partition: int, version: str, rung: str) -> None:
-        """Show nothing."""
-
-    def scored(self, partition: int, accuracy: Sequence[VersionAccuracy]) -> None:
-        """Show nothing."""
-
-
 def _on_time(counts: LineCounts) -> int:
     other = counts.late_corrected + counts.late_dropped + counts.repeated + counts.not_stock
     return counts.applied - other
@@ -310,4 +297,4 @@ def _data_until(version: str) -> float | None:
         return None
 
 
-_meters: tuple[type[Meter], ...] = (PrometheusMeter, NullMeter)
+_meters: tuple[type[Meter], ...] = (PrometheusMeter,)

@@ -1,8 +1,9 @@
-"""Who may see the page: the right token or the cookie it was exchanged for, the right host, reading only.
+"""Who may see the page, and who may rule on requests: token or cookie, the right host, for a form its origin and token.
 
 The page holds what a shop sells and what it lacks. It listens on loopback,
 yet any site in the same browser can send requests there: hence the check of
-the host (DNS rebinding), the strict cookie, and nothing that changes anything.
+the host (DNS rebinding) and the strict cookie. What changes something must
+come from a form of this page besides, and only where that was asked for.
 """
 
 import hmac
@@ -21,7 +22,8 @@ HEADERS = {
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # not no-referrer: with it a browser sends our own forms with `Origin: null`
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -41,6 +43,7 @@ class Access:
     hosts: Sequence[str] = ()
     token: str = field(default_factory=fresh_secret, repr=False)
     session: str = field(default_factory=fresh_secret, repr=False)
+    form: str = field(default_factory=fresh_secret, repr=False)
 
     def is_host(self, host: str) -> bool:
         """Return whether a Host header names us, on any port: a tunnel may end on another.
@@ -60,6 +63,30 @@ class Access:
     def is_session(self, given: str) -> bool:
         """Return whether it is the content of our cookie."""
         return hmac.compare_digest(given.encode(), self.session.encode())
+
+    def is_form(self, given: str) -> bool:
+        """Return whether it is the token that our forms carry, which other sites cannot read."""
+        return hmac.compare_digest(given.encode(), self.form.encode())
+
+
+def is_same_origin(host: str, origin: str, fetch_site: str) -> bool:
+    """Return whether a request was sent by a page of the same host, as its browser says.
+
+    Args:
+        host: Of the request.
+        origin: Header ``Origin``; a proxy may have taken the encryption off.
+        fetch_site: Header ``Sec-Fetch-Site``, empty from a browser that does not know it.
+
+    Example:
+        >>> is_same_origin("127.0.0.1:8600", "http://127.0.0.1:8600", "same-origin")
+        True
+        >>> is_same_origin("127.0.0.1:8600", "http://127.0.0.1:3000", "same-site")
+        False
+        >>> is_same_origin("127.0.0.1:8600", "", ""), is_same_origin("127.0.0.1:8600", "null", "")
+        (False, False)
+    """
+    scheme, _, named = origin.partition("://")
+    return scheme in ("http", "https") and named.lower() == host.lower() and fetch_site in ("", "same-origin")
 
 
 async def with_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""One function for each address: reads what there is, says what is missing; none changes anything."""
+"""One function for each address that is read: what there is, and what is missing; none changes anything."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ from aiohttp import web
 
 from replenishment.keys import key_bytes, stock_key
 from replenishment.stock import StockKnowledge
-from stream_app.errors import Unavailable
+from stream_app.approvals import WaitingRequest, waiting_requests
+from stream_app.errors import RestockError, Unavailable
 from stream_app.explain.known import known_of
 from stream_app.explain.recompute import recomputed
 from stream_app.explain.sentences import request_sentences, textbook_sentence, withdrawal_sentence
@@ -18,7 +19,8 @@ from stream_app.page.drawings import accuracy_of, evidence_rows, ladder_of, posi
 from stream_app.page.languages import said
 from stream_app.page.listing import Query, WrongQuery, listed
 from stream_app.page.one_sku import OneSku, demand_of, one_sku, outlook_of
-from stream_app.page.queue import RequestLine, queued, requests_of
+from stream_app.page.queue import RequestLine, queued, requests_of, taken_back
+from stream_app.page.rulings import MOST_SHOWN
 from stream_app.page.site import Site, language_of, number_of, problem
 from stream_app.page.snapshot import Snapshot
 from stream_app.page.versions import model_store
@@ -119,7 +121,8 @@ async def request_page(request: web.Request) -> web.Response:
         )
     language, made = language_of(request), recomputed(found["evidence"])
     withdrawal = site.follower.recent.withdrawal(restock_id)
-    taken_back = [] if withdrawal is None else [withdrawal_sentence(withdrawal)]
+    end = [] if withdrawal is None else [withdrawal_sentence(withdrawal)]
+    waiting = await _waiting(site) if found.get("requires_approval") and withdrawal is None else []
     return site.page(
         request,
         "request.html",
@@ -129,19 +132,31 @@ async def request_page(request: web.Request) -> web.Response:
         differences=made.differences(found),
         ladder=position_ladder(found["evidence"], language),
         evidence=evidence_rows(found),
-        sentences=[*request_sentences(found), textbook_sentence(found["evidence"]), *taken_back],
+        sentences=[*request_sentences(found), textbook_sentence(found["evidence"]), *end],
+        waiting=[one for one in waiting or () if one.restock_id == restock_id],
+        **_ruling(site),
     )
 
 
 async def queue_page(request: web.Request) -> web.Response:
-    """Return the requests that still wait for an answer or for goods."""
+    """Return the requests that wait for approval, for an answer or for goods, and those taken back of late."""
     site = request.app[SITE]
     snapshot = await _snapshot(site)
     if snapshot is None:
         return _no_state(request)
     await site.follower.ready()
-    queue = queued(snapshot, site.follower.recent, site.settings.expiry_days, number_of(request.query, "page"))
-    return site.page(request, "queue.html", needs_topics=True, queue=queue)
+    recent = site.follower.recent
+    return site.page(
+        request,
+        "queue.html",
+        needs_topics=True,
+        queue=queued(snapshot, recent, site.settings.expiry_days, number_of(request.query, "page")),
+        waiting=await _waiting(site),
+        most_waiting=MOST_SHOWN,
+        taken_back=taken_back(snapshot, recent),
+        ruled=site.rulings and site.rulings.lately(request.query.get("ruled", "")),
+        **_ruling(site),
+    )
 
 
 async def models_page(request: web.Request) -> web.Response:
@@ -179,6 +194,23 @@ async def quality_page(request: web.Request) -> web.Response:
         letters=list(reversed(recent.latest_letters)),
         partitions=_partitions(snapshot),
     )
+
+
+async def _waiting(site: Site) -> Sequence[WaitingRequest] | None:
+    """Return what waits for approval at this moment, None if that cannot be read."""
+    try:
+        return await waiting_requests(site.reader)
+    except RestockError:
+        return None
+
+
+def _ruling(site: Site) -> Mapping[str, Any]:
+    """Return what the forms of a ruling need: their token, empty where nobody can rule, and what was ruled of late."""
+    rulings = site.rulings
+    return {
+        "form": "" if rulings is None else site.access.form,
+        "lately": lambda restock_id: None if rulings is None else rulings.lately(restock_id),
+    }
 
 
 async def _snapshot(site: Site) -> Snapshot | None:

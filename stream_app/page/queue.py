@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from typing import Any
 
 import numpy as np
 
 from replenishment.arrays import Int64s
-from replenishment.stock import RequestStatus
+from replenishment.stock import Approval, RequestStatus
 from stream_app.page.recent import Recent
 from stream_app.page.snapshot import Snapshot
 
 LINES = 50
+TAKEN_BACK_LINES = 20
+WAITING = "waiting"
+"""Status of a request that a person must release: nobody else is asked yet."""
 DAY_MS = 86_400_000
 
 
@@ -60,7 +64,8 @@ def queued(snapshot: Snapshot, recent: Recent, expiry_days: float, page: int) ->
     pages = max(1, ceil(len(order) / LINES))
     page = min(max(page, 1), pages)
     open_units = records["pending"] + records["on_order"] + records["in_transit"]
-    is_expired = (records["expires_at"] <= snapshot.clock) & (records["status"] == RequestStatus.PENDING)
+    is_unanswered = (records["status"] == RequestStatus.PENDING) & (records["approval"] != Approval.WAITING)
+    is_expired = (records["expires_at"] <= snapshot.clock) & is_unanswered
     chosen = order[(page - 1) * LINES : page * LINES]
     return Queue(
         lines=_lines(snapshot, recent, expiry_days, chosen),
@@ -79,6 +84,40 @@ def requests_of(snapshot: Snapshot, recent: Recent, expiry_days: float, key: str
     return _lines(snapshot, recent, expiry_days, chosen[order])
 
 
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A request that was withdrawn because it was ``needless``, or ``declined`` by a person."""
+
+    restock_id: str
+    location: str
+    sku: str
+    supplier: str
+    quantity: int
+    reason: str
+    at: str
+    by: str
+
+
+def taken_back(snapshot: Snapshot, recent: Recent) -> Sequence[TakenBack]:
+    """Return the requests that were taken back last, the youngest first; what was delivered all the same is not one."""
+    still_open = set(snapshot.requests.ids)
+    found = (one for one in recent.withdrawals() if one[0]["restock_id"] not in still_open)
+    return [_taken_back(*one) for one in islice(found, TAKEN_BACK_LINES)]
+
+
+def _taken_back(request: Mapping[str, Any], withdrawal: Mapping[str, Any]) -> TakenBack:
+    return TakenBack(
+        restock_id=request["restock_id"],
+        location=request["location"],
+        sku=request["sku"],
+        supplier=request["supplier"],
+        quantity=request["quantity"],
+        reason=withdrawal["withdrawn"],
+        at=withdrawal["decided_at"],
+        by=withdrawal.get("ruled_by") or "",
+    )
+
+
 def _lines(snapshot: Snapshot, recent: Recent, expiry_days: float, places: Int64s) -> Sequence[RequestLine]:
     return [_line(snapshot, recent.request, expiry_days, place) for place in places.tolist()]
 
@@ -90,19 +129,19 @@ def _line(
     row, (location, _, sku) = requests.records[place], requests.names[place].partition("|")
     request = told(requests.ids[place]) or {}
     expires_days = (int(row["expires_at"]) - snapshot.clock) / DAY_MS
-    status = RequestStatus(int(row["status"]))
+    status = WAITING if row["approval"] == Approval.WAITING else RequestStatus(int(row["status"])).name.lower()
     return RequestLine(
         restock_id=requests.ids[place],
         location=location,
         sku=sku,
-        status=status.name.lower(),
+        status=status,
         pending=int(row["pending"]),
         on_order=int(row["on_order"]),
         in_transit=int(row["in_transit"]),
         received=int(row["received"]),
         age_days=max(expiry_days - expires_days, 0.0),
         expires_days=expires_days,
-        is_expired=expires_days <= 0 and status == RequestStatus.PENDING,
+        is_expired=expires_days <= 0 and status == "pending",
         supplier=str(request.get("supplier", "")),
         quantity=request.get("quantity"),
         needed_by=str(request.get("needed_by", "")),

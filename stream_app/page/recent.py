@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +56,13 @@ class Recent:
     def withdrawal(self, restock_id: str) -> Mapping[str, Any] | None:
         """Return what took a request back, None if nothing did."""
         return self._withdrawals.get(restock_id)
+
+    def withdrawals(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Yield each request that was taken back and what took it back, the last record first."""
+        for restock_id, withdrawal in reversed(self._withdrawals.items()):
+            request = self.request(restock_id)
+            if request is not None:
+                yield request, withdrawal
 
     def requests_of(self, key: str) -> Sequence[Mapping[str, Any]]:
         """Return the requests of a stock key, the oldest first."""
@@ -160,8 +167,11 @@ class Follower:
         self._is_stopping.set()
 
     async def _follow(self) -> None:
-        # first: a client of aiokafka that is turned away does not tell why
+        # first: a client of aiokafka that is turned away does not tell why, and one that is stopped at once fails
         counts = await asyncio.to_thread(product_counts, self._kafka, self._names)
+        missing = sorted(self._roles.keys() - counts.keys())
+        if missing:
+            raise RestockError(f"topic {', '.join(missing)} does not exist: run `restock topics create`")
         consumer = AIOKafkaConsumer(
             **self._kafka.client_arguments(),
             enable_auto_commit=False,
@@ -179,14 +189,7 @@ class Follower:
             await consumer.stop()
 
     async def _assign(self, consumer: AIOKafkaConsumer, counts: Mapping[str, int]) -> None:
-        """Take over all partitions of the topics, not far before their ends.
-
-        Raises:
-            RestockError: If one does not exist.
-        """
-        missing = sorted(self._roles.keys() - counts.keys())
-        if missing:
-            raise RestockError(f"topic {', '.join(missing)} does not exist: run `restock topics create`")
+        """Take over all partitions of the topics, not far before their ends."""
         partitions = [TopicPartition(topic, one) for topic in self._roles for one in range(counts[topic])]
         consumer.assign(partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)

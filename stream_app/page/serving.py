@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.resources import files
 
 import structlog
@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from stream_app.errors import ConfigError, RestockError
 from stream_app.page import pages
 from stream_app.page.access import READING, Access, Handler, cookie_name, with_headers
+from stream_app.page.actions import LONGEST_FORM_BYTES, rule
 from stream_app.page.pages import SITE
 from stream_app.page.site import Site, problem
 from stream_app.page.writing import welcome
@@ -19,6 +20,7 @@ from stream_app.settings import Settings
 from stream_app.store.connection import connected
 
 ADDRESS = "127.0.0.1"
+RULED_AT = "/queue"
 MOST_FOLLOWERS = 50
 """Open pages that are told of changes at a time; one more is asked to come again."""
 QUIET_SECONDS = 20.0
@@ -29,10 +31,10 @@ log = structlog.stdlib.get_logger(__name__)
 _FOLLOWERS = web.AppKey("followers", list)
 
 
-def application(settings: Settings, client: Redis, access: Access) -> web.Application:
-    """Return the page of a product, to be served on loopback."""
-    app = web.Application(middlewares=[_gate])
-    app[SITE] = Site(settings, client, access)
+def application(settings: Settings, client: Redis, access: Access, by: str | None = None) -> web.Application:
+    """Return the page of a product, to be served on loopback; ``by`` is who rules on requests there, None = nobody."""
+    app = web.Application(middlewares=[_gate], client_max_size=LONGEST_FORM_BYTES)
+    app[SITE] = Site(settings, client, access, by)
     app[_FOLLOWERS] = []
     app.on_response_prepare.append(with_headers)
     app.cleanup_ctx.append(_reading)
@@ -47,17 +49,20 @@ def application(settings: Settings, client: Redis, access: Access) -> web.Applic
         ("/static/{name}", static),
     ):
         app.router.add_get(path, handler)
+    app.router.add_post(RULED_AT, rule)
     return app
 
 
-async def serve(settings: Settings, access: Access, port: int, tell: Callable[[str], None]) -> None:
-    """Serve until cancelled; ``tell`` gets the link once the page can be opened.
+async def serve(
+    settings: Settings, access: Access, port: int, tell: Callable[[str], None], by: str | None = None
+) -> None:
+    """Serve until cancelled; ``tell`` gets the link once the page can be opened, ``by`` is as of ``application``.
 
     Raises:
         ConfigError: If the port is taken.
     """
     client = connected(settings.redis_address())
-    app = application(settings, client, access)
+    app = application(settings, client, access, by)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
@@ -117,9 +122,9 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not access.is_host(request.host):
         command = f"restock page --allowed-host {request.host.rpartition(':')[0] or request.host}"
         return problem(request, 403, "host", host=request.host, command=command)
-    if request.method not in READING:
-        answer = problem(request, 405, "method", method=request.method)
-        answer.headers["Allow"] = ", ".join(READING)
+    if request.method not in (allowed := _methods(request)):
+        answer = problem(request, 405, "method", method=request.method, command="restock page --allow-actions")
+        answer.headers["Allow"] = ", ".join(allowed)
         return answer
     if not request.path.startswith("/static/"):
         given = request.query.get("token", "")
@@ -128,6 +133,12 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not access.is_session(request.cookies.get(cookie_name(request), "")):
             return problem(request, 401, "token", command="restock page")
     return await _answered(request, handler)
+
+
+def _methods(request: web.Request) -> Sequence[str]:
+    """Return what is answered at an address."""
+    takes_rulings = request.app[SITE].rulings is not None and request.path == RULED_AT
+    return (*READING, "POST") if takes_rulings else READING
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:

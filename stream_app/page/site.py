@@ -10,9 +10,10 @@ from redis.asyncio import Redis
 from model_store.artifact import Manifest
 from replenishment.engine.progress import UNKNOWN
 from stream_app.kafka.topics import TopicNames
-from stream_app.page.access import Access
+from stream_app.page.access import READING, Access
 from stream_app.page.languages import LANGUAGES, said, wanted_language
 from stream_app.page.recent import Follower
+from stream_app.page.rulings import Rulings
 from stream_app.page.snapshot import ANSWER_SECONDS, STALE_SECONDS, Snapshots
 from stream_app.page.writing import Notice, Surroundings, moment, visible, written
 from stream_app.settings import Settings
@@ -32,11 +33,14 @@ class Site:
         settings: Of the product that is shown.
         client: As ``connected`` makes it.
         access: Who may look.
+        by: Who approves and declines on it; None = nobody can.
     """
 
     settings: Settings
     client: Redis
     access: Access
+    by: str | None = None
+    rulings: Rulings | None = field(init=False, default=None)
     snapshots: Snapshots = field(init=False)
     follower: Follower = field(init=False)
     reader: StateReader = field(init=False)
@@ -48,6 +52,9 @@ class Site:
         self.snapshots = Snapshots(self.client, self.settings.state_prefix)
         self.follower = Follower(self.settings.kafka_access(), TopicNames(self.settings.topic_prefix))
         self.reader = StateReader(self.client, self.settings.state_prefix, self.patience)
+        if self.by is not None:
+            topic = TopicNames(self.settings.topic_prefix).of("inventory")
+            self.rulings = Rulings(self.settings.kafka_access(), topic, self.by)
 
     @property
     def where(self) -> str:
@@ -110,7 +117,7 @@ def problem(
     if cause:
         texts.append(Cause(visible(cause), is_english=True))
     title = said(language, f"problem.{name}", **parts)
-    around = Surroundings(language, request.path, {})
+    around = Surroundings(language, request.path, {}, is_live=request.method in READING)
     return answer(request, written("problem.html", around, title=title, causes=texts, command=command), status)
 
 

@@ -33,7 +33,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every page needs beside its content; ``age_seconds`` None where no state is shown."""
+    """What every page needs beside its content; ``age_seconds`` None where no state is shown.
+
+    A page that is not live stays as it is: it answers what a form sent, and its address gives another.
+    """
 
     language: str
     path: str
@@ -41,6 +44,7 @@ class Surroundings:
     notices: Sequence[Notice] = ()
     age_seconds: int | None = None
     clock: str = ""
+    is_live: bool = True
 
     def in_language(self, language: str) -> str:
         """Return the address of the same page in a language."""
@@ -56,6 +60,7 @@ def written(template: str, around: Surroundings, **content: Any) -> str:
         decimal=decimal,
         share=share,
         moment=moment,
+        money=money,
         sku_address=sku_address,
         request_address=request_address,
         language=around.language,
@@ -65,6 +70,7 @@ def written(template: str, around: Surroundings, **content: Any) -> str:
         notices=around.notices,
         age=around.age_seconds,
         clock=around.clock,
+        is_live=around.is_live,
         **content,
     )
 
@@ -126,6 +132,16 @@ def days(language: str, number: float | None) -> str:
     if number == inf:
         return said(language, "days.no_demand")
     return f"> {MANY_DAYS}" if number > MANY_DAYS else decimal(number)
+
+
+def money(value: float) -> str:
+    """Return a value in the catalog's currency, which has no name.
+
+    Example:
+        >>> money(1234.5)
+        '1,234.50'
+    """
+    return f"{value:,.2f}"
 
 
 def moment(time: str) -> str:

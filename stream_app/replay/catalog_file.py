@@ -32,7 +32,7 @@ def fields_of(entry: CatalogEntry) -> dict[str, Any]:
     location, sku = stock_key(entry.key) or ("", "")
     fields: dict[str, Any] = {"location": location, "sku": sku, **msgspec.structs.asdict(entry)}
     del fields["key"]
-    fields["order_days"] = named_days(entry.order_days) or None
+    fields |= {"order_days": named_days(entry.order_days) or None, "successor_of": entry.successor_of or None}
     if entry.service_kind in _BY_COSTS:
         fields["service_target"] = None
     return fields

@@ -134,6 +134,7 @@ def _summary(
         "late_dropped": progress.late_dropped,
         "repeated": progress.repeated,
         "not_stock": progress.not_stock,
+        "held": progress.held,
         "stock_keys": tally.keys,
         "buckets_closed": tally.buckets_closed,
         "restocks": tally.restocks,

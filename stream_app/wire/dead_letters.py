@@ -24,7 +24,7 @@ def dead_letter(rejection: Rejection, record: Record, batch: RecordBatch) -> Out
 
 
 def _error_headers(rejection: Rejection, batch: RecordBatch) -> Headers:
-    is_engines = rejection.code == Code.CONTRADICTS_REQUEST
+    is_engines = rejection.code in (Code.CONTRADICTS_REQUEST, Code.TOO_FAR_AHEAD)
     texts = {
         "__connect.errors.topic": batch.source,
         "__connect.errors.partition": str(batch.partition),

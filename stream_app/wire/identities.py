@@ -1,6 +1,7 @@
 """What tells order lines of a key apart: one 64-bit hash of order, line number and type for each line of a batch."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,15 @@ _FACTORS = mixed(np.arange(1, LONGEST_ID + 3, dtype=np.uint64)) | np.uint64(1)
 _TEXT, _LINE, _KIND = _FACTORS[:LONGEST_ID], _FACTORS[LONGEST_ID], _FACTORS[LONGEST_ID + 1]
 
 
-def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64s) -> UInt64s:
-    """Return the identity of each line (N,), the same in any batch; 0 where there is no order id or no line number.
+class Identities(NamedTuple):
+    """Of lines, 0 where there is no order id or no line number, and of their orders, 0 where there is no id, (N,)."""
+
+    lines: UInt64s
+    orders: UInt64s
+
+
+def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64s) -> Identities:
+    """Return what tells lines apart and what tells orders apart, the same in any batch.
 
     Without a number two lines of an order that name the same SKU cannot be
     told from a line that came twice, and a unit that was sold must not be lost.
@@ -25,14 +33,17 @@ def line_identities(order_ids: Sequence[str], line_numbers: Int64s, kinds: Int64
         Journal 57(11), 2014.
 
     Example:
-        >>> first, again, other = line_identities(["o-1", "o-1", "o-1"], np.array([1, 1, 2]), np.array([0, 0, 0]))
+        >>> first, again, other = line_identities(["o-1", "o-1", "o-1"], np.array([1, 1, 2]), np.array([0, 0, 0])).lines
         >>> bool(first == again), bool(first == other)
         (True, False)
     """
     texts = np.array(order_ids, dtype=np.str_)
     width = texts.dtype.itemsize // 4
     characters = texts.view(np.uint32).reshape(len(texts), width).astype(np.uint64)
-    sums = mixed(characters @ _TEXT[:width])
-    sums = mixed(sums + line_numbers.astype(np.uint64) * _LINE + kinds.astype(np.uint64) * _KIND)
+    of_orders = mixed(characters @ _TEXT[:width])
+    sums = mixed(of_orders + line_numbers.astype(np.uint64) * _LINE + kinds.astype(np.uint64) * _KIND)
     has_order = characters[:, :1].any(axis=1)
-    return np.where(has_order & (line_numbers > 0), np.maximum(sums, np.uint64(1)), np.uint64(0))
+    return Identities(
+        np.where(has_order & (line_numbers > 0), np.maximum(sums, np.uint64(1)), np.uint64(0)),
+        np.where(has_order, np.maximum(of_orders, np.uint64(1)), np.uint64(0)),
+    )

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from replenishment.arrays import Bools, Int64s, UInt64s
+from replenishment.arrays import Bools, Int64s
 from replenishment.engine.columns import LineKind, OrderColumns, Span
 from replenishment.events import Rejection
 from replenishment.keys import StockKey
@@ -21,7 +21,7 @@ from stream_app.ports import Record, RecordBatch
 from stream_app.wire.admission import EARLIEST_AT, LATEST_AT, Admission
 from stream_app.wire.envelope import is_plain, joined_plain
 from stream_app.wire.fields import LONGEST_ID, MOST_UNITS, has_control_characters
-from stream_app.wire.identities import line_identities
+from stream_app.wire.identities import Identities, line_identities
 from stream_app.wire.order_record import (
     HIGHEST_PRICE,
     LARGEST_LINE,
@@ -59,7 +59,7 @@ class _Columns:
     placed_at: Int64s
     units: Int64s
     prices: Int64s
-    identities: UInt64s
+    identities: Identities
 
 
 def decode_orders(batch: RecordBatch, admission: Admission) -> OrderColumns:
@@ -86,7 +86,8 @@ def decode_orders(batch: RecordBatch, admission: Admission) -> OrderColumns:
         placed_at=columns.placed_at,
         units=columns.units,
         prices=columns.prices,
-        identities=columns.identities,
+        identities=columns.identities.lines,
+        orders=columns.identities.orders,
     )
 
 
@@ -238,7 +239,10 @@ def _merged(one: _Columns, other: _Columns) -> _Columns:
         placed_at=merge(one.placed_at, other.placed_at),
         units=merge(one.units, other.units),
         prices=merge(one.prices, other.prices),
-        identities=np.concatenate([one.identities, other.identities])[order],
+        identities=Identities(
+            np.concatenate([one.identities.lines, other.identities.lines])[order],
+            np.concatenate([one.identities.orders, other.identities.orders])[order],
+        ),
     )
 
 

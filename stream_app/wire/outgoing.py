@@ -27,7 +27,7 @@ TRACE_HEADERS = ("traceparent", "tracestate")
 LONGEST_TRACE_HEADER_BYTES = 512
 """What W3C Trace Context asks to be passed on at least; longer ones are left out."""
 
-_ONLY_WHERE_USED = frozenset(
+ONLY_WHERE_USED = frozenset(
     {
         "used_level",
         "value",
@@ -198,7 +198,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     # in which order topics came to be known differs after a claim; the bytes must not
     positions = dict(sorted(evidence.positions.items()))
     # what a key does not have is left out: who uses none of it sees what was there before
-    told = {name: value for name, value in fields.items() if value is not None or name not in _ONLY_WHERE_USED}
+    told = {name: value for name, value in fields.items() if value is not None or name not in ONLY_WHERE_USED}
     return {**told, "forecast_origin": shown(evidence.forecast_origin), "positions": positions}
 
 

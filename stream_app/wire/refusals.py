@@ -1,7 +1,7 @@
 """Why a record is refused: codes in order of precedence, and sentences for people.
 
-``contradicts_request`` is the engine's; it stands here because the order of
-codes is one list.
+``contradicts_request`` and ``too_far_ahead`` are the engine's; they stand here
+because the order of codes is one list.
 """
 
 from enum import StrEnum
@@ -28,6 +28,7 @@ class Code(StrEnum):
     TOO_OLD = "too_old"
     PLACED_AFTER = "placed_after"
     CONTRADICTS_REQUEST = "contradicts_request"
+    TOO_FAR_AHEAD = "too_far_ahead"
 
 
 _PRECEDENCE = {code: place for place, code in enumerate(Code)}

@@ -42,7 +42,7 @@ def test_ports_are_on_loopback_and_memory_is_limited(name: str) -> None:
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
 
 
-@pytest.mark.parametrize("name", set(SERVICES) - ONE_SHOT - {"trainer"})
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT - {"trainer"}))
 def test_what_keeps_running_tells_whether_it_is_healthy(name: str) -> None:
     service = SERVICES[name]
     if name in OF_RESTOCK and "healthcheck" not in service:

@@ -156,7 +156,7 @@ def test_panels_of_a_dashboard_do_not_overlap(name: str) -> None:
 def test_every_alert_is_found_in_its_runbook_and_dashboard() -> None:
     told = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
     page = (ROOT / rules.RUNBOOK).read_text()
-    headings = re.findall(r"^### (\w+)\n\n(.+)$", page, re.MULTILINE)
+    headings = re.findall(r"^## (\w+)\n\n(.+)$", page, re.MULTILINE)
     assert [name for name, _ in headings] == [rule["alert"] for rule in told]
     assert all(len(paragraph) > 100 for _, paragraph in headings)
     for rule in told:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,10 +68,12 @@ class Cluster:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def start_worker(self, *options: str, command: str = "worker") -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, *options: str, command: str = "worker", program: Sequence[str] = RESTOCK
+    ) -> subprocess.Popen[bytes]:
         """Start a worker, or a buyer, which is counted among the workers; do not wait for it."""
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
-        worker = subprocess.Popen([*RESTOCK, command, *options], env=self.environment, stdout=log, stderr=log)
+        worker = subprocess.Popen([*program, command, *options], env=self.environment, stdout=log, stderr=log)
         log.close()
         self.workers.append(worker)
         return worker

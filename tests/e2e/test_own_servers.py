@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from stream_app.kafka.topics import TOPIC_ROLES
 from tests.e2e.checker import read_topic, shown, unique_requests
 from tests.e2e.cluster import RESTOCK, Cluster, cluster, eventually
 from tests.e2e.shop import DAY, LIVE, PARTITIONS, counted, history, keyed, order_line, time_passed
@@ -132,7 +133,7 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(
     with cluster(tmp_path, kafka_bootstrap, redis_url, unique_name) as bare:
         done = subprocess.run([*RESTOCK, "worker"], env=bare.environment, capture_output=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr.decode().count("does not exist: run `restock topics create`") == 6
+    assert done.stderr.decode().count("does not exist: run `restock topics create`") == len(TOPIC_ROLES)
 
 
 def test_state_laid_out_by_other_settings_is_refused_with_both_values(product: Cluster) -> None:

@@ -1,6 +1,7 @@
 """A part that cannot be had: refused, and said so that a stranger knows what to do."""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def test_without_network_the_missing_file_is_named_and_no_server_stays(
     assert any(f"{jar.coordinate} cannot be fetched from Maven Central" in message for jar in read_lock().jars)
     assert "RESTOCK_REDIS_URL" in message
     assert told[0].startswith(f"fetching Apache Kafka {read_lock().kafka_version} (4")
-    assert list((tmp_path / "cache").rglob("*.jar")) == []
+    # the folder of a download that is being cleared may go away meanwhile
+    assert [name for _, _, names in os.walk(tmp_path / "cache") for name in names if name.endswith(".jar")] == []
     assert (tmp_path / "run" / "valkey" / "server.log").exists(), "Valkey had been started beside it"
     assert set(psutil.Process().children(recursive=True)) - before == set()
 

@@ -13,10 +13,11 @@ from stream_app.embedded import Servers
 from stream_app.embedded.jars import read_lock
 
 
-def server_processes() -> list[psutil.Process]:
-    """Return the processes of the session's servers, watchdogs aside."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if child.name() in ("java", "valkey-server")]
+def server_processes(servers: Servers) -> list[psutil.Process]:
+    """Return the processes of the session's servers; neither watchdogs nor servers that other tests keep."""
+    folder = str(servers.broker.log.parents[1])
+    children = [one for one in psutil.Process().children(recursive=True) if one.name() in ("java", "valkey-server")]
+    return [one for one in children if any(folder in part for part in (one.cwd(), *one.cmdline()))]
 
 
 def test_what_is_produced_is_consumed(servers: Servers, unique_name: str) -> None:
@@ -56,7 +57,7 @@ def test_versions_are_those_of_the_running_servers(servers: Servers) -> None:
 def test_nothing_listens_beyond_this_machine(servers: Servers) -> None:
     listening = [
         connection.laddr
-        for process in server_processes()
+        for process in server_processes(servers)
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
@@ -74,10 +75,10 @@ def test_the_socket_is_for_this_user_only(servers: Servers) -> None:
 
 def test_all_files_are_in_the_folder(servers: Servers) -> None:
     folder = servers.broker.log.parents[1]
-    assert {process.name() for process in server_processes()} == {"java", "valkey-server"}
+    assert {process.name() for process in server_processes(servers)} == {"java", "valkey-server"}
     written = [
         Path(file.path)
-        for process in server_processes()
+        for process in server_processes(servers)
         for file in process.open_files()
         if getattr(file, "mode", "r") != "r"
     ]

@@ -65,6 +65,7 @@ class Line:
     placed_at: int | None = None
     price: int = -1
     identity: int = 0
+    order: int = 0
 
 
 def order_columns(lines: Sequence[Line], start: int, end: int, rejections: Sequence[Rejection] = ()) -> OrderColumns:
@@ -81,6 +82,7 @@ def order_columns(lines: Sequence[Line], start: int, end: int, rejections: Seque
         units=np.array([line.units for line in lines], dtype=np.int64),
         prices=np.array([line.price for line in lines], dtype=np.int64),
         identities=np.array([line.identity for line in lines], dtype=np.uint64),
+        orders=np.array([line.order for line in lines], dtype=np.uint64),
     )
 
 

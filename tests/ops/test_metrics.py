@@ -18,7 +18,7 @@ from replenishment.engine.rows import accuracy_table
 from replenishment.events import OrderWithheld, Rejection
 from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.joint import JointMeter
-from stream_app.ops.metrics import NullMeter, PrometheusMeter
+from stream_app.ops.metrics import PrometheusMeter
 from stream_app.ops.splitting import SplitMeter
 from stream_app.ports import Outcome, RecordBatch
 from stream_app.topic_reader import Message
@@ -267,10 +267,3 @@ def test_two_meters_do_not_share_a_registry() -> None:
     one, other = scripted(), PrometheusMeter()
     assert value(one, "restock_requests_total", REQUESTED) == 2
     assert value(other, "restock_requests_total", REQUESTED) == 0
-
-
-def test_a_meter_that_nobody_looks_at_takes_every_moment() -> None:
-    meter = NullMeter()
-    meter.applied(0, BUSY, 0.1)
-    meter.refused(0, Outcome.AHEAD)
-    meter.swapped(0, "a", "champion")

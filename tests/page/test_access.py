@@ -68,7 +68,7 @@ async def test_every_answer_has_the_headers_that_keep_scripts_and_frames_of_othe
             policy = answer.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Referrer-Policy"] == "same-origin"
             assert answer.headers["Cache-Control"] == "no-store"
             assert "Python" not in answer.headers["Server"]
 

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 import stream_app.page
 from replenishment.policy import ServiceKind
 from replenishment.stock import RequestStatus
+from stream_app.approvals import Verdict
 from stream_app.explain.silence import Why
 from stream_app.page.columns import Condition
 from stream_app.page.drawings import EVIDENCE, PARTS
@@ -20,7 +22,10 @@ BUILT: Mapping[str, Sequence[str]] = {
     "condition.": [one.name.lower() for one in Condition],
     "sku.why.": [one.value for one in Why],
     "sku.rule.": [one.label for one in ServiceKind],
-    "status.": [one.name.lower() for one in RequestStatus if one < RequestStatus.RECEIVED] + ["expired", "settled"],
+    "status.": [one.name.lower() for one in RequestStatus if one < RequestStatus.RECEIVED]
+    + [*("waiting", "withdrawn", "declined", "expired", "settled")],
+    "waiting.lately.": get_args(Verdict),
+    "ruled.": get_args(Verdict),
     "evidence.": [*EVIDENCE, "quantity", "model_version"],
     "part.": [*PARTS, "owed", "received"],
     "field.": ["location", "supplier", "category"],

@@ -129,6 +129,12 @@ class Visitor:
         async with self.session.request(method, self.base + path, headers=named, allow_redirects=False) as answer:
             return Answer(answer.status, answer.headers, await answer.text())
 
+    async def send(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
+        """Return what a form gives that is sent as a page of the same site sends it; headers may say otherwise."""
+        named = {"Origin": self.base, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        async with self.session.post(self.base + path, data=fields, headers=named, allow_redirects=False) as answer:
+            return Answer(answer.status, answer.headers, await answer.text())
+
     async def come_in(self) -> "Visitor":
         """Open the link with the token."""
         assert (await self.see(f"/?token={self.access.token}")).status == 200
@@ -136,12 +142,14 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visitor(settings: Settings, *, hosts: tuple[str, ...] = (), address: str = "") -> AsyncIterator[Visitor]:
+async def visitor(
+    settings: Settings, *, hosts: tuple[str, ...] = (), address: str = "", by: str | None = None
+) -> AsyncIterator[Visitor]:
     """Serve the page of a product and visit it; ``address`` is another Redis than the settings say."""
     access = Access(hosts)
     jar = aiohttp.CookieJar(unsafe=True)  # loopback has no name
     async with client_of(address or settings.redis_address()) as client:
-        server = TestServer(application(settings, client, access), host="127.0.0.1")
+        server = TestServer(application(settings, client, access, by), host="127.0.0.1")
         await server.start_server()
         try:
             async with aiohttp.ClientSession(cookie_jar=jar) as session:

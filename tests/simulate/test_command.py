@@ -235,7 +235,7 @@ def test_shortage_is_lost_or_owed(tmp_path: Path) -> None:
     ("spec", "said"),
     [
         ("best", "'best' is no policy; there are catalog, sS, RS, snQ, newsvendor, cost, min_max"),
-        ("sS:review_days=3", "sS has no 'review_days'; it has service, kind, cover_days"),
+        ("sS:review_days=3", "sS has no 'review_days'; it has service, kind, unmet, cover_days"),
         ("RS:service=95", "service is '95', must be a number from 0.5 to 0.9999"),
         ("RS:service=nan", "service is 'nan', must be a number"),
         ("RS:kind=alpha", "kind is 'alpha', must be cycle or fill"),

@@ -19,9 +19,11 @@ from replenishment.events import (
     CatalogEntry,
     InventoryEvent,
     RestockAccepted,
+    RestockApproved,
     SignalEvent,
     SignalPlanned,
     SignalWithdrawn,
+    StockAdjusted,
     StockCounted,
     StockReceived,
 )
@@ -295,6 +297,11 @@ def _event(offset: int, event: InventoryEvent) -> Kept:
     if isinstance(event, RestockAccepted):
         answer = {"restock_id": event.restock_id, "quantity": event.units}
         return _kept(offset, event.key, type="restock_accepted", **answer, **about)
+    if isinstance(event, StockAdjusted):
+        return _kept(offset, event.key, type="stock_adjusted", delta=event.delta_units, reason="expired", **about)
+    if isinstance(event, RestockApproved):
+        ruling = {"restock_id": event.restock_id, "by": event.by}
+        return _kept(offset, event.key, type="restock_approved", **ruling, **about)
     assert isinstance(event, StockReceived)
     more = {"quantity": event.units, "restock_id": event.restock_id, "final": event.final}
     return _kept(offset, event.key, type="stock_received", **more, **about)
@@ -326,6 +333,7 @@ async def replayed(entries: Sequence[Entry], plan: Plan, decide_from: int) -> li
             batch = RecordBatch(span.topic, span.topic, 0, span.start, span.end, records(entry))
             outcome = await processor.accept(batch)
         assert outcome.is_durable
+    assert not [one for one in store.outgoing(0) if one.topic == "dead-letter"]
     return [one.value or b"" for one in store.outgoing(0) if one.topic == "restock"]
 
 

@@ -41,9 +41,10 @@ def test_it_takes_each_request_once_across_repeats_and_kills(
     names = TopicNames(f"{unique_name}.")
     create(KafkaAccess(kafka_bootstrap), names, 2, 1)
     picks, topic = tmp_path / "picks", names.of("restock")
-    (request,) = golden("restock")
+    (request, *_) = golden("restock")
     requests = [{**request, "restock_id": f"id-{number}", "quantity": number + 1} for number in range(40)]
-    sent = [*requests, *requests[5:15], {**requests[3], "revision": 2}]
+    waits = {**requests[4], "restock_id": "waits", "requires_approval": True}
+    sent = [*requests, waits, *requests[5:15], {**requests[3], "revision": 2}]
     for share, expected in ((sent[:20], 20), (sent[20:], 41)):
         running = subprocess.Popen(
             [*warehouse, kafka_bootstrap, topic, str(picks)], cwd=tmp_path, stderr=subprocess.DEVNULL

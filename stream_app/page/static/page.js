@@ -8,7 +8,8 @@ function isBusy() {
   const active = document.activeElement;
   const typing = active && live.contains(active) && ["INPUT", "SELECT"].includes(active.tagName);
   const selecting = String(document.getSelection() || "") !== "";
-  return document.hidden || typing || selecting;
+  const deciding = live.querySelector("details[open] form") !== null;
+  return document.hidden || typing || selecting || deciding;
 }
 
 function opened() {
@@ -39,6 +40,7 @@ if (live) {
   source.addEventListener("error", () => { document.getElementById("lost").hidden = false; });
   document.addEventListener("visibilitychange", () => { if (isWaiting) refresh().catch(() => {}); });
   document.addEventListener("focusout", () => { if (isWaiting) setTimeout(() => refresh().catch(() => {}), 0); });
+  document.addEventListener("toggle", () => { if (isWaiting) refresh().catch(() => {}); }, true);
   document.addEventListener("keydown", (event) => {
     const search = document.getElementById("search");
     if (event.key !== "/" || !search || event.ctrlKey || event.metaKey || event.altKey) return;
