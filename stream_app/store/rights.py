@@ -1,14 +1,14 @@
 """The least that each part of the product must be allowed in Redis, as a line of its ACL file.
 
 The table is what a recorded life of the product used, no more and no less
-(tests/secure/test_rights.py). Scripts run with the rights of who calls them.
+(tests/secure/test_rights.py and test_stage_rights.py). Scripts run with the rights of who calls them.
 """
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
-RedisPart: TypeAlias = Literal["worker", "page", "operator"]
+RedisPart: TypeAlias = Literal["worker", "page", "operator", "buyer"]
 
 CONNECTION = ("client|setinfo", "hello", "select")
 COMMANDS: Mapping[RedisPart, Sequence[str]] = {
@@ -30,6 +30,12 @@ COMMANDS: Mapping[RedisPart, Sequence[str]] = {
             "hmget",
         ),
         *("hscan", "hset", "multi", "scan", "type", "unlink", "xadd", "xlen", "xrange", "xtrim"),
+    ),
+    "buyer": (
+        *CONNECTION,
+        *("config|get", "info", "time"),
+        *("eval", "evalsha", "exists", "hdel", "hexists", "hget", "hincrby", "hkeys", "hmget", "hscan", "hset"),
+        *("type", "unlink", "xadd", "xrange", "xtrim"),
     ),
     "page": (*CONNECTION, "exec", "exists", "hget", "hgetall", "hlen", "hmget", "hscan", "multi", "scan", "xlen"),
     "operator": (

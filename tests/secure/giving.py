@@ -11,18 +11,19 @@ from stream_app.cli.acl import acl
 from tests.secure.guarded import Guarded
 
 
-def printed(*arguments: str, prefix: str) -> list[str]:
+def printed(*arguments: str, prefix: str, is_joint: bool = False) -> list[str]:
     """Return the lines that the command prints for a product of its own topics, group and state."""
     own = {"RESTOCK_TOPIC_PREFIX": f"{prefix}.", "RESTOCK_GROUP": prefix, "RESTOCK_STATE_PREFIX": prefix}
+    own |= {"RESTOCK_JOINT_ORDERS": "1"} if is_joint else {}
     done = CliRunner().invoke(acl, list(arguments), env=own)
     assert done.exit_code == 0, done.output
     return done.output.splitlines()
 
 
-def give_kafka_rights(servers: Guarded, part: str, prefix: str) -> None:
+def give_kafka_rights(servers: Guarded, part: str, prefix: str, *options: str, is_joint: bool = False) -> None:
     """Do what the printed commands do, to the user of the same name as the part."""
     kafka = KafkaAdminClient(bootstrap_servers=servers.broker.bootstrap)
-    for line in printed("kafka", "--for", part, "--user", part, prefix=prefix):
+    for line in printed("kafka", "--for", part, "--user", part, *options, prefix=prefix, is_joint=is_joint):
         told = _parsed(line)
         kinds = ((ResourceType.TOPIC, told.topic), (ResourceType.GROUP, told.group))
         resources = [ResourcePattern(kind, name) for kind, names in kinds for name in names]

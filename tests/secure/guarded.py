@@ -17,7 +17,7 @@ from tests.secure.tls_front import tls_in_front_of
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-Zq7!x"
 """Part of every password: must be seen nowhere."""
-USERS = ("worker", "trainer", "page", "operator", "stranger")
+USERS = ("worker", "trainer", "page", "operator", "buyer", "splitter", "stranger")
 PASSWORDS = {name: f"{CANARY}-{name}" for name in USERS}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 from urllib.request import HTTPCookieProcessor, build_opener
 
 from stream_app.kafka.topics import TOPIC_ROLES
@@ -27,11 +28,13 @@ class Life:
     folder: Path
     name: str
     printed: dict[str, str] = field(default_factory=dict)
+    more: ClassVar[Mapping[str, str]] = {}
+    """Settings of this life."""
 
     @contextmanager
     def product_as(self, user: str) -> Iterator[Cluster]:
         """The product whose commands come in as ``user``."""
-        settings = {**self.servers.settings(user), "RESTOCK_DECIDE_FROM": shown(LIVE)}
+        settings = {**self.servers.settings(user), "RESTOCK_DECIDE_FROM": shown(LIVE), **self.more}
         address, state = settings.pop("RESTOCK_KAFKA"), settings.pop("RESTOCK_REDIS_URL")
         with cluster(self.folder, address, state, self.name, **settings) as made:
             yield made
