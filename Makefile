@@ -13,7 +13,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 
 help:
 	@echo "make demo     watch real orders turn into restock requests: 2 cores, about 4 minutes"
-	@echo "make test     check, then all tests against real servers: about 14 minutes"
+	@echo "make test     check, then all tests against real servers: about 22 minutes"
 	@echo "make check    format, lint, types, architecture: about 1 minute"
 	@echo "make format   format the code and mend what can be mended by itself"
 	@echo "make bench    speed beside yardsticks and peers: about 20 minutes; ARGS=lines measures one figure"
@@ -47,7 +47,7 @@ check: venv
 	echo "check: done in $$(($(SECONDS_NOW) - begun)) s$${failed:+; failed:$$failed}"; [ -z "$$failed" ]
 
 test: check
-	@echo "test: all tests, on Kafkas and Valkeys of their own; about 13 minutes on 2 cores"
+	@echo "test: all tests, on Kafkas and Valkeys of their own; about 21 minutes on 2 cores"
 	@begun=$(SECONDS_NOW); $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile); code=$$?; \
 	echo "test: exit code $$code after $$(($(SECONDS_NOW) - begun)) s"; exit $$code
 

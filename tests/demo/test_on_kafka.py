@@ -95,7 +95,7 @@ def warehouse(kafka_bootstrap: str, prefix: str) -> Iterator[subprocess.Popen[st
 def ask(bootstrap: str, prefix: str, restock_ids: Sequence[str]) -> None:
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for restock_id in restock_ids:
-        request = {"restock_id": restock_id, "location": "uk", "sku": "10001", "quantity": 4}
+        request = {"restock_id": restock_id, "revision": 1, "location": "uk", "sku": "10001", "quantity": 4}
         request["decided_at"] = "2011-11-10T10:00:00.000Z"
         producer.send(f"{prefix}restock", key=b"uk|10001", value=json.dumps(request).encode())
     producer.flush()

@@ -13,11 +13,13 @@ import pytest
 import redis
 
 from stream_app.embedded.valkey import _program
-from stream_app.kafka.rights import TOPIC_RIGHTS
 from stream_app.settings import load_settings
 from tests.deploy.test_compose import COMPOSE, ONE_SHOT, ROOT, SERVICES
 from tests.e2e.cluster import eventually
 from tests.secure.giving import _parsed
+
+PARTS = ("worker", "trainer", "page", "operator")
+"""Of the product that the profile runs; buyer and splitter are not among its services."""
 
 
 def test_it_is_valid_by_the_schema_of_the_specification() -> None:
@@ -78,10 +80,10 @@ def test_settings_of_the_secured_worker_are_accepted_with_these_files(
 def test_kafka_is_told_every_right_of_every_part_at_its_own_loopback(secure: Path) -> None:
     lines = (secure / "rights.sh").read_text().splitlines()
     told = [_parsed(line) for line in lines if line.startswith("kafka-acls.sh")]
-    assert {one.allow_principal for one in told} == {f"User:restock-{part}" for part in TOPIC_RIGHTS}
+    assert {one.allow_principal for one in told} == {f"User:restock-{part}" for part in PARTS}
     assert {one.bootstrap_server for one in told} == {"127.0.0.1:19094"}
     assert "ADMIN://127.0.0.1:19094" in SERVICES["kafka-secure"]["environment"]["KAFKA_LISTENERS"]
-    assert sum(line.startswith("kafka-configs.sh") for line in lines) == len(TOPIC_RIGHTS)
+    assert sum(line.startswith("kafka-configs.sh") for line in lines) == len(PARTS)
 
 
 def test_valkey_takes_the_acl_file_and_lets_in_the_worker_only_by_name(secure: Path, tmp_path: Path) -> None:
