@@ -173,6 +173,14 @@ def say_ignored(files: Given) -> None:
         click.echo(f"… and {len(files.refusals) - MOST_EXAMPLES} more rows refused", err=True)
     for what, count in files.ignored.items():
         click.echo(f"{what}: {count:,} rows are read and not used by this version", err=True)
+    ordered = sorted({*files.lines.keys} - {b""})
+    if files.catalog and ordered and {*ordered}.isdisjoint(entry.key for entry in files.catalog):
+        theirs, ours = files.catalog[0].key.decode(), ordered[0].decode()
+        click.echo(
+            f"the catalog names no stock key of the orders, whose terms are the defaults: it says {theirs}, they say "
+            f"{ours}. Check the column location of both",
+            err=True,
+        )
 
 
 def _write_decisions(path: Path, runs: Sequence[Run]) -> None:

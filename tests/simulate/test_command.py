@@ -105,6 +105,14 @@ def test_policies_are_ranked_by_cost_with_all_their_figures(tmp_path: Path) -> N
         assert one["against_best"]["low"] <= one["against_best"]["cost"] <= one["against_best"]["high"]
 
 
+def test_a_catalog_of_other_stock_keys_than_the_orders_is_told_of(tmp_path: Path) -> None:
+    elsewhere = simulate(tmp_path, rows=[{**row, "location": "uk"} for row in orders()])
+    assert elsewhere.exit_code == 0
+    assert "the catalog names no stock key of the orders" in elsewhere.stderr
+    assert "it says main|A, they say uk|" in elsewhere.stderr
+    assert "names no stock key" not in simulate(tmp_path).stderr
+
+
 def test_every_decision_is_written_with_when_it_can_be_used(tmp_path: Path) -> None:
     (found,) = figures(tmp_path, "--policy", "RS:review_days=2", "--decisions-out", str(tmp_path / "decisions.csv"))
     with (tmp_path / "decisions.csv").open() as lines:
