@@ -54,7 +54,8 @@ def import_catalog(*, file: Path, dry_run: bool, as_json: bool) -> None:
     Columns are those of the topic: sku and, where they differ from the
     defaults, location, supplier, lead_time_days, … The whole file is checked
     before anything is written. A row replaces all terms of its stock key;
-    keys that are not in the file keep theirs.
+    keys that are not in the file keep theirs. A row whose sku is * holds for
+    all rows, or for those of its category and location, that say nothing else.
     """
     settings = load_settings()
     records = checked(file, settings.plan().width)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from replenishment.engine.columns import Role
 from stream_app.errors import ConfigError
+from stream_app.replay.catalog_defaults import with_defaults
 
 Fields: TypeAlias = dict[str, Any]
 """Values of one row by name, absent ones left out."""
@@ -75,13 +76,15 @@ def rows_of_file(path: Path, role: Role) -> Iterator[tuple[int, Row]]:
     The format follows the name: ``.csv``, ``.ndjson``, ``.jsonl`` or ``.parquet``.
 
     Raises:
-        ConfigError: If the format is not known, the file not readable, or columns are missing or not known.
+        ConfigError: If the format is not known, the file not readable, columns are missing or not known, or two
+            rows of a catalog are for the same many.
     """
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise ConfigError([f"{path}: the name must end in {', '.join(sorted(_READERS))}"])
     try:
-        yield from enumerate(read(path, role), 1)
+        rows = enumerate(read(path, role), 1)
+        yield from with_defaults(path, rows) if role == "catalog" else rows
     except (OSError, UnicodeDecodeError) as wrong:
         raise ConfigError([f"{path} cannot be read: {wrong}"]) from wrong
 

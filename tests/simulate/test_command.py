@@ -113,6 +113,32 @@ def test_a_catalog_of_other_stock_keys_than_the_orders_is_told_of(tmp_path: Path
     assert "names no stock key" not in simulate(tmp_path).stderr
 
 
+def test_rows_of_a_catalog_that_hold_for_many_are_the_terms_of_each(tmp_path: Path) -> None:
+    one_by_one = figures(tmp_path, "--policy", "catalog")
+    many = "".join(
+        f"{line}\n"
+        for line in (
+            "sku,category,lead_time_days,holding_cost_per_unit_day,shortage_cost_per_unit,ordering_cost",
+            "*,,30,0.01,1,2",
+            "A,toys,,,,",
+            "*,toys,3,,,",
+            "B,,3,,,",
+        )
+    )
+    (tmp_path / "many.csv").write_text(many)
+    named = ("--catalog", str(tmp_path / "many.csv"), "--json", str(tmp_path / "j"))
+    together = simulate(tmp_path, "--policy", "catalog", *named)
+    assert together.exit_code == 0, together.output
+    assert json.loads((tmp_path / "j").read_text())["runs"] == one_by_one
+
+
+def test_two_rows_for_the_same_many_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "many.csv").write_text("sku,lead_time_days\n*,3\nA,2\n*,4\n")
+    refused = simulate(tmp_path, "--catalog", str(tmp_path / "many.csv"))
+    assert refused.exit_code != 0
+    assert "rows 1 and 3 are for the same stock keys" in str(refused.exception)
+
+
 def test_every_decision_is_written_with_when_it_can_be_used(tmp_path: Path) -> None:
     (found,) = figures(tmp_path, "--policy", "RS:review_days=2", "--decisions-out", str(tmp_path / "decisions.csv"))
     with (tmp_path / "decisions.csv").open() as lines:
