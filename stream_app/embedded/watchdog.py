@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 
 GRACE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
@@ -24,7 +25,8 @@ def main() -> int:
     server = subprocess.Popen(
         sys.argv[1:],
         stdin=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  one thread only, so far
+        # there is one thread only, so far
+        preexec_fn=partial(_die_with_parent, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509
     )
     threading.Thread(target=_end_with_holder, args=(server,), daemon=True).start()
     return server.wait()
@@ -42,9 +44,11 @@ def _end_with_holder(server: "subprocess.Popen[bytes]") -> None:
         server.kill()
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to kill the server when this watchdog itself is killed."""
+def _die_with_parent(watchdog: int) -> None:
+    """Ask the kernel to kill the server when this watchdog itself is killed; end at once if it was before."""
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != watchdog:
+        os._exit(1)
 
 
 if __name__ == "__main__":

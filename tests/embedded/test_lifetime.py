@@ -91,7 +91,7 @@ def test_a_server_ends_when_its_watchdog_is_killed(tmp_path: Path) -> None:
     server = BoundProcess("sleeper", ["sleep", "600"], tmp_path)
     server.begin()
     (watchdog,) = set(psutil.Process().children()) - before
-    server.wait_until(lambda: bool(watchdog.children()), 10)
+    server.wait_until(lambda: [one.name() for one in watchdog.children()] == ["sleep"], 10)
     sleeper = watchdog.children()
     watchdog.kill()
     assert alive(sleeper) == []
