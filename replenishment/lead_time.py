@@ -80,8 +80,8 @@ class Delays:
 class KnowsSuppliers(Protocol):
     """A forecaster whose version carries what suppliers take."""
 
-    def delays(self, suppliers: Names) -> Delays:
-        """Return the delays of each key's supplier (B,), a name of bytes; empty = none is named."""
+    def delays(self, suppliers: Names) -> Delays | None:
+        """Return the delays of each key's supplier (B,), a name of bytes (empty = none is named); None if unknown."""
         ...
 
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replenishment.arrays import Float32s
+from replenishment.arrays import Float32s, Names
 from replenishment.engine.rebuild import begin_rebuild
 from replenishment.engine.state import PartitionState
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
+from replenishment.lead_time import Delays, KnowsSuppliers
 from replenishment.quantiles import QuantileGrid
 from stream_app.ports import Fence
 
@@ -68,6 +69,10 @@ class Trial:
     def context_buckets(self) -> int:
         """How many buckets warm a memory."""
         return self._forecaster.context_buckets
+
+    def delays(self, suppliers: Names) -> Delays | None:
+        """Return what the version knows of suppliers, None if it knows nothing: levels must be those it will have."""
+        return self._forecaster.delays(suppliers) if isinstance(self._forecaster, KnowsSuppliers) else None
 
     def step(self, closed: ClosedBucket, memory: Float32s) -> Forecast:
         """Step, or return zeros if it cannot."""

@@ -26,7 +26,6 @@ from replenishment.engine.turn import Turn
 from replenishment.engine.uplift import planned_units
 from replenishment.events import DemandClosed, ForecastsScored, SupplyOverdue
 from replenishment.forecaster import ClosedBucket, Forecast, Forecaster, Serving
-from replenishment.lead_time import KnowsSuppliers
 from replenishment.order_days import ANY_DAY
 from replenishment.outliers import LEAST_OUTLIER_UNITS, outliers
 from replenishment.policy import (
@@ -170,9 +169,7 @@ def set_levels(
 ) -> None:
     """Read the forecast at each key's intervals; the catalog's terms are in force from now on."""
     terms, derived = state.terms[rows], columns.rows
-    delays = forecaster.delays(terms["supplier"]) if isinstance(forecaster, KnowsSuppliers) else None
-    closed = state.window["closed_bucket"][rows]
-    intervals = intervals_of(terms, state.deliveries[rows], closed, state.plan, delays)
+    intervals = intervals_of(state, forecaster, rows)
     targets = _targets(terms, intervals, state.plan)
     recent = recent_of(state, rows)
     quantiles, derived["expected_daily_units"][rows] = with_expected(state, rows, forecaster.grid, forecast.quantiles)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replenishment.arrays import Float32s, Float64s, Int64s, Records
-from replenishment.engine.plan import Plan
-from replenishment.lead_time import Delays, LeadTimes, buckets_of_days, protection_buckets
+from replenishment.arrays import Float32s, Float64s, Int64s
+from replenishment.engine.state import PartitionState
+from replenishment.forecaster import Forecaster
+from replenishment.lead_time import KnowsSuppliers, LeadTimes, buckets_of_days, protection_buckets
 from replenishment.order_days import ANY_DAY, buckets_to_cover
 from replenishment.policy import IntervalDemand, Targets, needs_lead
 from replenishment.quantiles import ProtectionDemand, QuantileGrid, mixed, over
@@ -37,13 +38,13 @@ class Intervals:
         return Intervals(self.lead_times.take(rows), *(one[rows] for one in kept))
 
 
-def intervals_of(
-    terms: Records, deliveries: Records, closed: Int64s, plan: Plan, delays: Delays | None = None
-) -> Intervals:
-    """Return the intervals from the ends of buckets ``closed`` (B,) on, under terms (B,) and after deliveries (B,).
+def intervals_of(state: PartitionState, forecaster: Forecaster, rows: Int64s) -> Intervals:
+    """Return the intervals from the last closings of rows (B,) on, under their terms and after their deliveries.
 
-    Suppliers' ``delays`` count where they are known.
+    What the version knows of suppliers counts too.
     """
+    terms, deliveries, plan = state.terms[rows], state.deliveries[rows], state.plan
+    delays = forecaster.delays(terms["supplier"]) if isinstance(forecaster, KnowsSuppliers) else None
     promised = buckets_of_days(terms["lead_time_days"], plan.width)
     review = buckets_of_days(terms["review_period_days"], plan.width)
     observed = deliveries["observed"].astype(np.int64) if plan.learns_lead_times else np.zeros_like(promised)
@@ -54,7 +55,7 @@ def intervals_of(
     lead = np.ceil(np.round(lead_times.mean(), 6)).astype(np.int64)
     after = protection_buckets(lead, review) - lead
     if terms["order_days"].any():
-        to_order_day = buckets_to_cover(plan.width, terms["order_days"], closed)
+        to_order_day = buckets_to_cover(plan.width, terms["order_days"], state.window["closed_bucket"][rows])
         after = np.where(terms["order_days"] != ANY_DAY, to_order_day, after)
     cover = np.maximum(buckets_of_days(terms["cover_days"], plan.width), 1)
     return Intervals(lead_times, observed, after, cover, lead + after)

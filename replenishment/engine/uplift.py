@@ -41,8 +41,7 @@ def planned_units(
     some = replace(closed.of_rows(planned), known_ahead=known.of_rows(planned).without_plans())
     unplanned = forecaster.step(some, memory[planned])
     own = rows[planned]
-    ended = state.window["closed_bucket"][own]
-    intervals = intervals_of(state.terms[own], state.deliveries[own], ended, state.plan)
+    intervals = intervals_of(state, forecaster, own)
     with_plans, without = (
         protection_demand(forecaster.grid, quantiles, intervals).mean()
         for quantiles in (forecast.quantiles[planned], unplanned.quantiles)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from replenishment.arrays import Float32s
+from replenishment.arrays import Float32s, Names
+from replenishment.engine.plan import Plan
 from replenishment.engine.rows import forecast_table
 from replenishment.forecaster import ClosedBucket, Forecast
+from replenishment.lead_time import Delays
 from stream_app.ports import Outcome
 from tests.engine.builders import DAY, T0, MeanForecaster
 from tests.stream.shop import Shop, Source, batch, orders, time_passed
@@ -53,6 +55,29 @@ def test_a_version_rebuilt_from_windows_decides_as_if_it_had_always_served() -> 
     same = [key for key in swapped if key != b"main|S3"]
     assert len(same) == 8
     assert [decided(swapped[key]) for key in same] == [decided(always[key]) for key in same]
+
+
+class Late(MeanForecaster):
+    """Knows that all suppliers come three buckets late."""
+
+    def delays(self, suppliers: Names) -> Delays:
+        return Delays(np.full((len(suppliers), 1), 3), np.ones((len(suppliers), 1)))
+
+
+def test_a_version_that_knows_suppliers_decides_by_them_from_the_swap_on() -> None:
+    async def levels(serving: MeanForecaster, *, is_swapped: bool) -> list[list[object]]:
+        source = Source([MeanForecaster() if is_swapped else serving])
+        shop = Shop(source=source, plan=Plan(learns_lead_times=True))
+        processor = await shop.worker()
+        await processor.accept(batch("orders", LINES[:60]))
+        if is_swapped:
+            await processor.use(serving, "champion")
+        # a late line of S3 reaches windows, not memories
+        return [decided(row) for key, row in sorted(shop.rows["forecast:mean-2"].items()) if key != b"main|S3"]
+
+    swapped, always = (asyncio.run(levels(Late("mean-2"), is_swapped=one)) for one in (True, False))
+    assert swapped == always
+    assert always != asyncio.run(levels(MeanForecaster("mean-2"), is_swapped=False))
 
 
 def decided(row: bytes) -> list[object]:

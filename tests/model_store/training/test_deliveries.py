@@ -152,6 +152,7 @@ def test_a_version_carries_what_suppliers_take_and_reads_it_back(tmp_path: Path)
     forecaster = read.forecaster()
     assert isinstance(forecaster, KnowsSuppliers)
     known = forecaster.delays(np.array([b"acme", b"", b"other"], dtype="S64"))
+    assert known is not None
     assert known.buckets[0].tolist() == known.buckets[1].tolist() == [0, 3]
     assert known.weights[0, 1] > known.weights[1, 1] == known.weights[2, 1] > 0.5
     (tmp_path / LEAD_TIMES).write_bytes(read.files[LEAD_TIMES].replace(b"acme", b"acne"))
