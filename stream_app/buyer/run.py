@@ -1,7 +1,6 @@
 """The composition root of a buyer: a worker's session over other topics, with another shell and its own state."""
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +19,10 @@ from stream_app.store.patience import Patience
 from stream_app.store.redis_store import RedisStore
 from stream_app.wire.joint_orders import BuyerWire
 from stream_app.worker.crew import Crew
+from stream_app.worker.readiness import Readiness
 from stream_app.worker.run import Clients, RedisSeen, at_work, hold_sessions, until_available, until_stopped
 from stream_app.worker.session import Session, SessionParts
-from stream_app.worker.surroundings import Inputs, Stage
+from stream_app.worker.surroundings import Inputs
 
 BEAT_SECONDS = 1.0
 
@@ -74,7 +74,7 @@ async def _serve(settings: Settings, shown: Shown, clients: Clients) -> None:
         spans=clients.spans,
         relay=relay,
         keep=partial(_keep, shown.health),
-        show=_Readiness(shown).show,
+        show=Readiness(shown.health, shown.meter.released, lambda: {"metrics": shown.address}).show,
     )
     try:
         await hold_sessions(lambda: Session(session).hold(), shown)
@@ -96,35 +96,3 @@ async def _keep(health: Health, crew: Crew[BuyerShell]) -> None:  # noqa: ARG001
     while True:
         health.beat()
         await asyncio.sleep(BEAT_SECONDS)
-
-
-class _Readiness:
-    """Follows the stages of all partitions, and says once when they are at work."""
-
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
-        self._begun_seconds = time.monotonic()
-        self._held: set[int] = set()
-        self._told: list[int] | None = None
-
-    def show(self, is_assigned: bool, stages: Mapping[int, Stage]) -> None:
-        """Take in how far each assigned partition is."""
-        health = self._shown.health
-        waiting = [f"partition {number} is {stage.value}" for number, stage in stages.items() if stage != Stage.WORKING]
-        for partition in self._held - stages.keys():
-            self._shown.meter.released(partition)
-        self._held = set(stages)
-        if not is_assigned:
-            health.lacks("partitions", "Kafka assigns partitions at present")
-        elif waiting:
-            health.lacks("partitions", "; ".join(waiting))
-        else:
-            health.has("partitions")
-            self._tell([*stages])
-
-    def _tell(self, partitions: list[int]) -> None:
-        if partitions != self._told:
-            seconds = round(time.monotonic() - self._begun_seconds, 1)
-            event = "ready" if self._told is None else "partitions_changed"
-            log.info(event, partitions=partitions, metrics=self._shown.address, seconds=seconds)
-        self._told = partitions

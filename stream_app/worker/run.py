@@ -27,7 +27,7 @@ from stream_app.kafka.topics import (
 from stream_app.ops.decisions import DecisionLog
 from stream_app.ops.freshness import WatchedWire
 from stream_app.ops.health import Health, Part
-from stream_app.ports import Wire
+from stream_app.ports import ForecasterSource, Wire
 from stream_app.processor import Parts, Processor
 from stream_app.settings import Settings
 from stream_app.store.connection import connected, examined
@@ -200,7 +200,7 @@ async def _serve(settings: Settings, outside: Outside, clients: Clients, *, is_o
     await _refuse_lost_state(settings, names, reader, outside, partitions)
     wire = WatchedWire(_wire(settings, partitions), meter)
     relay = Relay(settings.kafka_access(), store, names, counts, meter.published)
-    readiness = Readiness(outside, follower, time.monotonic(), is_observing=is_observing)
+    readiness = Readiness(health, meter.released, partial(_about, outside, follower, is_observing))
     owner = f"group {settings.group} on topics {settings.topic_prefix}*"
     parts = Parts(plan, store, wire, DecisionLog(meter), follower, owner, partitions)
     try:
@@ -223,6 +223,11 @@ def _shell(settings: Settings, parts: Parts, upkeep: Upkeep) -> Processor:
     decide_from = settings.decide_from_at
     first_claim_at = round(time.time() * 1000) if decide_from is None else decide_from
     return Processor(parts, first_claim_at, is_requesting=upkeep.is_requesting)
+
+
+def _about(outside: Outside, source: ForecasterSource, is_observing: bool) -> Mapping[str, object]:
+    champion, rung = source.champion()
+    return {"model": champion.version, "rung": rung, "metrics": outside.address, "observing": is_observing}
 
 
 async def _refuse_lost_state(
