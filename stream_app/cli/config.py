@@ -5,7 +5,8 @@ import os
 
 import click
 
-from stream_app.settings import Settings, load_settings, shown, variable
+from stream_app.server_settings import variable
+from stream_app.settings import Settings, load_settings, shown
 
 
 @click.command()

@@ -11,7 +11,8 @@ from replenishment.engine.rows import LAYOUT
 from stream_app.doctor.finding import Finding, fine, problem
 from stream_app.doctor.redis_check import client_of
 from stream_app.errors import RestockError
-from stream_app.settings import Settings, variable
+from stream_app.server_settings import variable
+from stream_app.settings import Settings
 from stream_app.store.patience import Patience
 from stream_app.store.reader import Standing, StateReader
 

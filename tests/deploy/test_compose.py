@@ -9,7 +9,8 @@ import yaml
 
 from stream_app.cli.main import COMMANDS
 from stream_app.embedded.jars import read_lock
-from stream_app.settings import Settings, variable
+from stream_app.server_settings import variable
+from stream_app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -11,7 +11,8 @@ import yaml
 
 from model_store.cli.main import main as model_store
 from stream_app.cli.main import cli as restock
-from stream_app.settings import Settings, variable
+from stream_app.server_settings import variable
+from stream_app.settings import Settings
 from tests.deploy.test_compose import DOCKERFILES, SERVICES
 from tests.docs.test_how_to import parsed
 from tests.e2e.cluster import Cluster, cluster, eventually

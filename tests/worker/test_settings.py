@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from stream_app.cli.config import config
 from stream_app.errors import ConfigError
-from stream_app.settings import Settings, load_settings, shown, variable
+from stream_app.server_settings import variable
+from stream_app.settings import Settings, load_settings, shown
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
