@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 PART = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 """One part of a stock key: a location or a SKU."""
+MAIN_LOCATION = "main"
+"""Location of rows of files that name none."""
 
 
 class StockKey(NamedTuple):

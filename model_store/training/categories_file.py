@@ -9,7 +9,8 @@ import polars as pl
 
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
-from model_store.training.orders_file import NO_LOCATION, read_frame, shards_of
+from model_store.training.orders_file import read_frame, shards_of
+from replenishment.keys import MAIN_LOCATION
 
 CATEGORY = "category"
 LONGEST_BYTES = 64
@@ -49,9 +50,9 @@ def _categories_in(path: Path, *, is_catalog: bool) -> Mapping[str, str] | None:
             f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns) or 'none'}. "
             f"A catalog names the {CATEGORY} of each sku"
         )
-    place = pl.col("location").cast(pl.String).fill_null(NO_LOCATION) if "location" in frame.columns else None
+    place = pl.col("location").cast(pl.String).fill_null(MAIN_LOCATION) if "location" in frame.columns else None
     read = frame.select(
-        key=pl.format("{}|{}", pl.lit(NO_LOCATION) if place is None else place, pl.col("sku").cast(pl.String)),
+        key=pl.format("{}|{}", pl.lit(MAIN_LOCATION) if place is None else place, pl.col("sku").cast(pl.String)),
         category=pl.col(CATEGORY).cast(pl.String).str.strip_chars(),
     ).with_row_index("row", 1)
     long = read.filter(pl.col("category").str.len_bytes() > LONGEST_BYTES)

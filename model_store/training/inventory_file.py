@@ -13,7 +13,8 @@ import polars as pl
 from model_store.training.bucketing import AnchoredGrid
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
-from model_store.training.orders_file import NO_LOCATION, instant, read_frame
+from model_store.training.orders_file import instant, read_frame
+from replenishment.keys import MAIN_LOCATION
 
 REQUIRED = ("sku", "bucket_start", "available_fraction")
 _SHOWN_ROWS = 5
@@ -47,7 +48,7 @@ def read_facts(path: Path, grid: AnchoredGrid) -> BucketFacts:
             f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns[1:])}. Facts of buckets "
             f"need {', '.join(REQUIRED)}"
         )
-    place = pl.col("location").fill_null(NO_LOCATION) if "location" in facts.columns else pl.lit(NO_LOCATION)
+    place = pl.col("location").fill_null(MAIN_LOCATION) if "location" in facts.columns else pl.lit(MAIN_LOCATION)
     read = facts.select(
         "row",
         key=pl.format("{}|{}", place, "sku"),

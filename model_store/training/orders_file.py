@@ -13,10 +13,9 @@ from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
 from model_store.training.wrong_rows import refuse_wrong_rows
 from replenishment.buckets import BucketWidth
-from replenishment.keys import PART
+from replenishment.keys import MAIN_LOCATION, PART
 
 REQUIRED = ("sku", "quantity", "event_time")
-NO_LOCATION = "main"
 ENDINGS = (".csv", ".ndjson", ".jsonl", ".json", ".parquet")
 MOST_UNITS = 1_000_000
 MOST_LINES = 100_000
@@ -24,7 +23,7 @@ EARLIEST_AT = 946_684_800_000  # 2000-01-01
 LATEST_AT = 4_102_444_800_000  # 2100-01-01
 _TIMES = ("event_time", "placed_at")
 _OPTIONAL = {
-    "location": NO_LOCATION,
+    "location": MAIN_LOCATION,
     "type": PLACED,
     "placed_at": None,
     "order_id": None,

@@ -14,10 +14,10 @@ from model_store.signal_spec import MOST_CHANNELS
 from model_store.training.bucketing import AnchoredGrid
 from model_store.training.errors import UnusableHistory
 from model_store.training.history import DemandHistory
-from model_store.training.orders_file import EARLIEST_AT, LATEST_AT, NO_LOCATION, instant, read_frame
+from model_store.training.orders_file import EARLIEST_AT, LATEST_AT, instant, read_frame
 from model_store.training.plans import Plans
 from model_store.training.wrong_rows import Check, refuse_wrong_rows
-from replenishment.keys import PART
+from replenishment.keys import MAIN_LOCATION, PART
 from replenishment.signals import (
     ALWAYS,
     FOREVER,
@@ -180,12 +180,12 @@ def _refuse_channels(source: str, names: tuple[str, ...]) -> None:
 
 
 def _typed(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
-    place = pl.col("location").cast(pl.String).fill_null(NO_LOCATION) if "location" in frame.columns else None
+    place = pl.col("location").cast(pl.String).fill_null(MAIN_LOCATION) if "location" in frame.columns else None
     told = pl.col("event_time") if "event_time" in frame.columns else None
     kind = pl.col("type").cast(pl.String).fill_null(PLANNED) if "type" in frame.columns else pl.lit(PLANNED)
     one = pl.col("signal_id").cast(pl.String) if "signal_id" in frame.columns else pl.lit(None, dtype=pl.String)
     return frame.select(
-        location=pl.lit(NO_LOCATION) if place is None else place,
+        location=pl.lit(MAIN_LOCATION) if place is None else place,
         sku=pl.col("sku").cast(pl.String),
         signal_id=one,
         type=kind,

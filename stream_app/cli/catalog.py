@@ -20,7 +20,7 @@ from stream_app.kafka.sender import write_all
 from stream_app.kafka.topics import TopicNames
 from stream_app.ports import RecordBatch
 from stream_app.replay.catalog_file import differences, entries_of, write_catalog
-from stream_app.replay.sequence import FileRecord, sequenced
+from stream_app.replay.sequence import FileRecord, Sequenced, sequenced, sequenced_for_many
 from stream_app.settings import Settings, load_settings
 from stream_app.topic_reader import reading
 from stream_app.wire.json_wire import JsonWire
@@ -155,13 +155,13 @@ def checked(file: Path, width: BucketWidth) -> Sequence[FileRecord]:
         ConfigError: If the file cannot be read or has unknown columns.
         CatalogRefused: If a row is wrong or two rows contradict each other; lists all of them with row numbers.
     """
+    many = sequenced_for_many(file)
+    # first: what is wrong in a row for many would be wrong in each of them
+    wrong = _problems(many, width)
+    if wrong:
+        raise CatalogRefused(_listed(file, many.records, wrong))
     files = sequenced({"catalog": file})
-    problems = {}
-    for batch in files.batches():
-        decoded = _WIRE.decode(batch)
-        if isinstance(decoded, CatalogBatch):
-            problems.update({one.offset: f"{one.code}: {one.reason}" for one in decoded.rejections})
-            problems.update(_unserved(decoded, width))
+    problems = _problems(files, width)
     kept: dict[bytes | None, FileRecord] = {}
     for record in files.records:
         before = kept.setdefault(record.key, record)
@@ -170,6 +170,17 @@ def checked(file: Path, width: BucketWidth) -> Sequence[FileRecord]:
     if problems:
         raise CatalogRefused(_listed(file, files.records, problems))
     return list(kept.values())
+
+
+def _problems(files: Sequenced, width: BucketWidth) -> dict[int, str]:
+    """Return by offset what is wrong with records of a catalog, each by itself."""
+    problems = {}
+    for batch in files.batches():
+        decoded = _WIRE.decode(batch)
+        if isinstance(decoded, CatalogBatch):
+            problems.update({one.offset: f"{one.code}: {one.reason}" for one in decoded.rejections})
+            problems.update(_unserved(decoded, width))
+    return problems
 
 
 def with_predecessors(file: Path, records: Sequence[FileRecord], settings: Settings) -> Sequence[Inherited]:

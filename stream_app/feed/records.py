@@ -14,10 +14,10 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from replenishment.engine.columns import Role
-from replenishment.keys import key_bytes, stock_key
+from replenishment.keys import MAIN_LOCATION, key_bytes, stock_key
 from stream_app.kafka.sender import Outgoing
 from stream_app.replay.rows import Fields, Row, rows_of_file
-from stream_app.replay.sequence import MAIN, identity_field
+from stream_app.replay.sequence import identity_field
 from stream_app.wire.admission import partition_of
 from stream_app.wire.mapped_wire import OWN_FORM
 
@@ -75,7 +75,7 @@ def _fed(role: Role, number: int, row: Row) -> FedRow:
 def completed(role: Role, number: int, row: Fields) -> Fields:
     """Return a row with its location and identity."""
     identity = identity_field(role, row)
-    fields: dict[str, Any] = {"location": MAIN, **row}
+    fields: dict[str, Any] = {"location": MAIN_LOCATION, **row}
     if identity is not None and identity not in row:
         fields[identity] = str(uuid5(_IDS, f"{number}:{encoded(row).hex()}"))
     return fields

@@ -76,15 +76,23 @@ def rows_of_file(path: Path, role: Role) -> Iterator[tuple[int, Row]]:
     The format follows the name: ``.csv``, ``.ndjson``, ``.jsonl`` or ``.parquet``.
 
     Raises:
-        ConfigError: If the format is not known, the file not readable, columns are missing or not known, or two
-            rows of a catalog are for the same many.
+        ConfigError: As `raw_rows`, or if rows of a catalog that hold for many hold for the same, or for nobody.
+    """
+    rows = raw_rows(path, role)
+    yield from with_defaults(path, rows) if role == "catalog" else rows
+
+
+def raw_rows(path: Path, role: Role) -> Iterator[tuple[int, Row]]:
+    """Yield the rows as they stand in the file.
+
+    Raises:
+        ConfigError: If the format is not known, the file not readable, or columns are missing or not known.
     """
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise ConfigError([f"{path}: the name must end in {', '.join(sorted(_READERS))}"])
     try:
-        rows = enumerate(read(path, role), 1)
-        yield from with_defaults(path, rows) if role == "catalog" else rows
+        yield from enumerate(read(path, role), 1)
     except (OSError, UnicodeDecodeError) as wrong:
         raise ConfigError([f"{path} cannot be read: {wrong}"]) from wrong
 

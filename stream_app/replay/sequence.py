@@ -9,13 +9,12 @@ from pathlib import Path
 import msgspec
 
 from replenishment.engine.columns import ROLES, Role
-from replenishment.keys import key_bytes
+from replenishment.keys import MAIN_LOCATION, key_bytes
 from stream_app.ports import Headers, RecordBatch
-from stream_app.replay.rows import Fields, Row, rows_of_file
+from stream_app.replay.catalog_defaults import is_for_many
+from stream_app.replay.rows import Fields, Row, raw_rows, rows_of_file
 from stream_app.wire.times import instant_at
 
-MAIN = "main"
-"""Location of rows that name none."""
 _IDENTITY: Mapping[Role, str] = {"orders": "order_id", "inventory": "event_id", "signals": "signal_id"}
 BUCKET_FACTS = "bucket facts"
 """Rows of an inventory file that are no event, as they are counted."""
@@ -85,6 +84,19 @@ def sequenced(files: Mapping[Role, Path]) -> Sequenced:
     return Sequenced(records, ignored)
 
 
+def sequenced_for_many(catalog: Path) -> Sequenced:
+    """Return the rows of a catalog file that hold for many, each as a stock key with no other terms.
+
+    Raises:
+        ConfigError: If the file cannot be read.
+    """
+    rows = [(number, row) for number, row in raw_rows(catalog, "catalog") if isinstance(row, dict) and is_for_many(row)]
+    records = [_record("catalog", number, {**row, "sku": "ANY"}, BEFORE_ALL) for number, row in rows]
+    for offset, record in enumerate(records):
+        record.offset = offset
+    return Sequenced(records)
+
+
 def _record(role: Role, number: int, row: Row, latest_at: int) -> FileRecord:
     """Return a row as a record; one without a readable time goes with the row before it."""
     if isinstance(row, bytes):
@@ -111,7 +123,7 @@ def _completed(role: Role, number: int, row: Fields) -> Fields:
         return row
     name = identity_field(role, row)
     identity = {} if name is None else {name: f"row-{number}"}
-    return {"location": MAIN, **identity, **row}
+    return {"location": MAIN_LOCATION, **identity, **row}
 
 
 def identity_field(role: Role, row: Fields) -> str | None:

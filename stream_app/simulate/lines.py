@@ -14,10 +14,10 @@ import numpy as np
 from replenishment.arrays import Int64s
 from replenishment.closed_loop.world import Lines
 from replenishment.engine.columns import LineKind, OrderColumns
-from replenishment.keys import PART, key_bytes
+from replenishment.keys import MAIN_LOCATION, PART, key_bytes
 from stream_app.errors import ConfigError
 from stream_app.replay.run import Refusal
-from stream_app.replay.sequence import MAIN, Sequenced, sequenced
+from stream_app.replay.sequence import Sequenced, sequenced
 from stream_app.wire.admission import EARLIEST_AT, LATEST_AT
 from stream_app.wire.fields import LONGEST_ID, MOST_UNITS
 from stream_app.wire.json_wire import JsonWire
@@ -110,7 +110,9 @@ def _columns(pl: Any, frame: Any) -> Lines | None:
     part = rf"^{PART.pattern}$"
     read = frame.select(
         sku=_text(pl, frame, "sku"),
-        location=_text(pl, frame, "location").fill_null(MAIN) if "location" in given else pl.lit(MAIN),
+        location=_text(pl, frame, "location").fill_null(MAIN_LOCATION)
+        if "location" in given
+        else pl.lit(MAIN_LOCATION),
         units=_whole(pl, frame, "quantity"),
         at=_time(pl, frame, "event_time"),
         is_cancelled=kind == CANCELLED,

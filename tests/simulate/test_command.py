@@ -132,11 +132,20 @@ def test_rows_of_a_catalog_that_hold_for_many_are_the_terms_of_each(tmp_path: Pa
     assert json.loads((tmp_path / "j").read_text())["runs"] == one_by_one
 
 
-def test_two_rows_for_the_same_many_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "many.csv").write_text("sku,lead_time_days\n*,3\nA,2\n*,4\n")
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("*,,3\nA,,2\n*,,4\n", "rows 1 and 3 are for the same stock keys"),
+        ("*,toy,3\nA,toys,2\n", "row 1 holds for no row of the file: none has category toy"),
+        ("*,,x\nA,,2\n", "row 1: out_of_range: lead_time_days"),
+        ("*,,3\n", "row 1 holds for no row of the file: there is no other"),
+    ],
+)
+def test_a_row_for_many_that_is_wrong_is_refused_by_its_number(tmp_path: Path, rows: str, said: str) -> None:
+    (tmp_path / "many.csv").write_text(f"sku,category,lead_time_days\n{rows}")
     refused = simulate(tmp_path, "--catalog", str(tmp_path / "many.csv"))
     assert refused.exit_code != 0
-    assert "rows 1 and 3 are for the same stock keys" in str(refused.exception)
+    assert said in str(refused.exception)
 
 
 def test_every_decision_is_written_with_when_it_can_be_used(tmp_path: Path) -> None:
